@@ -1,0 +1,104 @@
+"""Entry point of `import torch`: names the device `ipex` and installs `torch.ipex` without loading the device.
+
+A registered accelerator changes CPU-only programs (fork after backward, `nn.DataParallel`), so until a program touches
+`ipex` nothing but the name, the methods `.ipex()` and `.is_ipex` and this lazy module exists. First use, or
+`import torch_ipex_device`, loads the C++ library, the guard and the kernels: that is called activation.
+"""
+
+from __future__ import annotations
+
+import importlib
+import types
+from typing import Any
+
+NAME = "ipex"
+
+# The surface of `torch.ipex`: attribute -> submodule of torch_ipex_device.device that defines it ("" = the submodule of
+# that name itself). Access activates the device. Names are sorted; there is no second list of them.
+# fmt: off
+SURFACE: dict[str, str] = {
+}
+# fmt: on
+
+
+class LazyDeviceModule(types.ModuleType):
+    """`torch.ipex`: answers the questions that PyTorch asks every backend, and loads the device for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(f"torch.{NAME}", "The ipex device; see torch_ipex_device.device.")
+        self.__path__: list[str] = []
+        self._activated = False
+        self._pending_seed: int | None = None
+
+    def is_available(self) -> bool:
+        """Returns True once the device has been activated (by first use or by `import torch_ipex_device`)."""
+        return self._activated
+
+    def device_count(self) -> int:
+        """Returns the number of ipex devices: 0 before activation, 1 after."""
+        return int(self._activated)
+
+    def is_initialized(self) -> bool:
+        """Returns True once the device has been activated."""
+        return self._activated
+
+    def init(self) -> None:
+        """Activates the device; does nothing when it is active.
+
+        Raises:
+            ImportError: E302, E303 or E304 when a library is missing or does not match.
+        """
+        self._lazy_init()
+
+    def _lazy_init(self) -> None:
+        if not self._activated:
+            importlib.import_module("torch_ipex_device")
+
+    def _is_in_bad_fork(self) -> bool:
+        return False  # host memory and kernels work in a forked child
+
+    def manual_seed_all(self, seed: int) -> None:
+        """Seeds the generator of every ipex device; before activation the seed is kept for it."""
+        if self._activated:
+            importlib.import_module("torch_ipex_device.device.random").manual_seed(seed)
+        else:
+            self._pending_seed = int(seed)
+
+    def manual_seed(self, seed: int) -> None:
+        """Seeds the generator of the ipex device; before activation the seed is kept for it."""
+        self.manual_seed_all(seed)
+
+    def get_amp_supported_dtype(self) -> list[Any]:
+        """Returns the dtypes that `torch.autocast("ipex")` accepts."""
+        import torch
+
+        return [torch.bfloat16, torch.float16]
+
+    def _mark_activated(self) -> int | None:
+        """Called once by torch_ipex_device when kernels are registered; returns the seed set before, if any."""
+        self._activated = True
+        seed, self._pending_seed = self._pending_seed, None
+        return seed
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SURFACE:
+            raise AttributeError(f"module 'torch.{NAME}' has no attribute {name!r}")
+        self._lazy_init()
+        module = importlib.import_module(f"torch_ipex_device.device.{SURFACE[name] or name}")
+        value = module if not SURFACE[name] else getattr(module, name)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *SURFACE})
+
+
+def install() -> None:
+    """Names the backend and installs `torch.ipex`; called at the end of `import torch`, does nothing the second time."""
+    import torch
+
+    if isinstance(getattr(torch, NAME, None), LazyDeviceModule):
+        return
+    torch.utils.rename_privateuse1_backend(NAME)
+    torch._register_device_module(NAME, LazyDeviceModule())
+    torch.utils.generate_methods_for_privateuse1_backend(for_storage=True)

@@ -1,0 +1,20 @@
+"""torch_ipex_device: a PyTorch device for CPUs, named `ipex`, with kernels from oneDNN.
+
+Importing this package activates the device: it loads oneDNN and the C++ library, registers kernels, guard, allocator and
+generator, and applies the few patches of torch_patches. It prints nothing and starts no thread.
+
+Example:
+    >>> import torch, torch_ipex_device as ipex
+    >>> torch.ones(2, device=ipex.DEVICE).add(1).cpu()
+    tensor([2., 2.])
+"""
+
+from . import _activate
+from .version import __version__
+
+DEVICE = "ipex:0"
+"""The device string, as `torch.Tensor.to` takes it. A `str`, like that of the archived extension."""
+
+_C = _activate.activate()
+
+__all__ = ["DEVICE", "__version__"]

@@ -1,0 +1,1 @@
+"""Foundations that need neither PyTorch nor the C++ library: errors, configuration, logging."""
