@@ -50,6 +50,7 @@ ERRORS: dict[str, ErrorCode] = {
         ErrorCode("E303", "ImportError", "torch missing or mismatched", "PyTorch is not installed, or its version is not the one that the extension was built for.", "`pip install torch==2.13.0`, or build the extension again for the installed version."),
         ErrorCode("E304", "ImportError", "extension not built", "The compiled part of the package is missing or cannot be loaded.", "Install the package with `pip install .` from its source, or install its wheel."),
         ErrorCode("E501", "ValueError", "bad configuration value", "An environment variable or a setting has a value that is not accepted.", "Use one of the values that the message lists."),
+        ErrorCode("E502", "NotImplementedError", "feature of a later version", "A function of the archived extension was called whose feature this version does not have yet.", "Use what the message names instead, if anything, or a later version."),
     )
 }
 # fmt: on

@@ -1,0 +1,169 @@
+"""The switches and the introspection of the old native module, as far as they have a meaning on this device.
+
+The old module held global flags that changed results. Here only `enable_auto_dnnl` and its partners switch anything, and
+they never change a result beyond rounding. docs/legacy_core.md, generated from this file, lists every old function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import torch
+
+import torch_ipex_device
+from _torch_ipex_device_compat import parameter_tags
+from _torch_ipex_device_compat.core_names import LATER, REMOVED
+from torch_ipex_device.core.errors import error
+
+_training_mode = False
+
+
+def enable_auto_dnnl() -> None:
+    """Uses native oneDNN kernels where there are some (the default)."""
+    torch_ipex_device._C.set_native_enabled(True)
+
+
+def disable_auto_dnnl() -> None:
+    """Sends every operator to the CPU fallback."""
+    torch_ipex_device._C.set_native_enabled(False)
+
+
+def get_auto_dnnl() -> bool:
+    """Returns whether native kernels are in use."""
+    return bool(torch_ipex_device._C.native_enabled())
+
+
+def disable_mix_bf16_fp32() -> None:
+    """Does nothing: automatic bfloat16 is off, and cannot be switched on in this version."""
+
+
+def get_mix_bf16_fp32() -> bool:
+    """Returns False: automatic bfloat16 is not available in this version."""
+    return False
+
+
+def disable_mix_int8_fp32() -> None:
+    """Does nothing: INT8 is off, and cannot be switched on in this version."""
+
+
+def get_mix_int8_fp32() -> bool:
+    """Returns False: INT8 is not available in this version."""
+    return False
+
+
+def disable_int8_calibration() -> None:
+    """Does nothing: calibration is off, and cannot be switched on in this version."""
+
+
+def get_int8_calibration() -> bool:
+    """Returns False: calibration is not available in this version."""
+    return False
+
+
+def set_execution_mode(train: bool) -> None:
+    """Records whether a backward pass is to be expected; no result and no kernel depends on it."""
+    global _training_mode
+    _training_mode = bool(train)
+
+
+def get_train() -> bool:
+    """Returns the recorded execution mode, False until `set_execution_mode(True)`."""
+    return _training_mode
+
+
+def disable_jit_opt() -> None:
+    """Does nothing: there are no TorchScript passes to switch off."""
+
+
+def get_jit_opt() -> bool:
+    """Returns False: there are no TorchScript passes."""
+    return False
+
+
+def set_xpu_mode(mode: str) -> None:
+    """Accepts `"CPU"`, the only mode there is; anything else is a RuntimeError."""
+    if mode != "CPU":
+        raise RuntimeError(f"Unknown xpu mode {mode!r}; accepted: 'CPU'")
+
+
+def is_dil_tensor(tensor: torch.Tensor) -> bool:
+    """Returns whether the storage is in a physical form; False, as every storage is plain in this version."""
+    _require_tensor("is_dil_tensor", tensor)
+    return False
+
+
+def is_int8_dil_tensor(tensor: torch.Tensor) -> bool:
+    """Returns whether the storage is in an int8 physical form; False in this version."""
+    _require_tensor("is_int8_dil_tensor", tensor)
+    return False
+
+
+def is_bf16_dil_tensor(tensor: torch.Tensor) -> bool:
+    """Returns whether the storage is in a bfloat16 physical form; False in this version."""
+    _require_tensor("is_bf16_dil_tensor", tensor)
+    return False
+
+
+def is_fp32_dil_tensor(tensor: torch.Tensor) -> bool:
+    """Returns whether the storage is in a float32 physical form; False in this version."""
+    _require_tensor("is_fp32_dil_tensor", tensor)
+    return False
+
+
+def get_dil_tensor_sizes(tensor: torch.Tensor) -> list[int]:
+    """Returns the sizes of the physical form; empty for a plain storage, so always in this version."""
+    _require_tensor("get_dil_tensor_sizes", tensor)
+    return []
+
+
+def get_dil_tensor_strides(tensor: torch.Tensor) -> list[int]:
+    """Returns the strides of the physical form; empty for a plain storage, so always in this version."""
+    _require_tensor("get_dil_tensor_strides", tensor)
+    return []
+
+
+def reorder_to_float32(tensor: torch.Tensor) -> None:
+    """Does nothing: the values of a plain storage already are what its dtype says."""
+    _require_tensor("reorder_to_float32", tensor)
+
+
+def set_parameter_tensor(tensor: torch.Tensor) -> None:
+    """Tags the storage of an ipex tensor as that of a parameter; CPU tensors are left alone. Nothing reads the tag."""
+    _require_tensor("set_parameter_tensor", tensor)
+    if tensor.device.type == "ipex":
+        parameter_tags.add(tensor)
+
+
+def is_parameter_tensor(tensor: torch.Tensor) -> bool:
+    """Returns whether an ipex tensor is a `torch.nn.Parameter` or shares a tagged storage; False for CPU tensors."""
+    _require_tensor("is_parameter_tensor", tensor)
+    if tensor.device.type != "ipex":
+        return False
+    return isinstance(tensor, torch.nn.Parameter) or parameter_tags.has(tensor)
+
+
+def _get_git_revs() -> dict[str, str]:
+    """Returns the versions of this package (`ipex`) and the revision of PyTorch (`torch`)."""
+    return {"ipex": torch_ipex_device.__version__, "torch": str(torch.version.git_version)}
+
+
+def _require_tensor(where: str, value: object) -> None:
+    if not isinstance(value, torch.Tensor):
+        raise error("E101", where, f"argument is {type(value).__name__}; supported: torch.Tensor")
+
+
+def _not_available(name: str) -> Callable[..., NoReturn]:
+    def function(*args: object) -> NoReturn:
+        raise error("E502", f"core.{name}", LATER[name])
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Raises NotImplementedError: {LATER[name]}."
+    return function
+
+
+def __getattr__(name: str) -> Any:
+    if name in LATER:
+        return _not_available(name)
+    hint = f"; {REMOVED[name]}" if name in REMOVED else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
