@@ -1,0 +1,229 @@
+// The boxed CPU fallback on twins.
+#include "aten/fallback.h"
+
+#include "aten/twin.h"
+#include "core/check.h"
+#include "device/device.h"
+#include "device/generator.h"
+
+namespace ipex {
+
+namespace {
+
+using at::Tensor;
+using c10::IValue;
+
+class Arguments {
+ public:
+  Arguments(TwinCall& call, const OperatorPlan& plan) : call_(call), plan_(plan) {}
+
+  // False when a Device argument asks for CPU results.
+  bool results_on_device() const {
+    return results_on_device_;
+  }
+
+  void replace(IValue& value, size_t index) {
+    const auto& argument = plan_.arguments[index];
+    if (C10_LIKELY(value.isTensor()))
+      value = IValue(twin(std::move(value).toTensor(), index));
+    else if (value.isTensorList())
+      replace_list(value, index);
+    else if (value.isOptionalTensorList())
+      replace_optional_list(value, index);
+    else if (value.isDevice())
+      replace_device(value);
+    else if (value.isStorage())
+      value = IValue(call_.twin(value.toStorage(), argument.written));
+    else if (argument.kind == OperatorPlan::Kind::generator)
+      value = IValue(cpu_generator(value.isNone() ? default_generator() : value.toGenerator()));
+  }
+
+ private:
+  Tensor twin(Tensor tensor, size_t index) {
+    const bool written = plan_.arguments[index].written;
+    if (C10_UNLIKELY(tensor.defined() && !on_device(tensor)))
+      check_other_device(tensor, written, index);
+    return call_.twin(std::move(tensor), written);
+  }
+
+  // As on CUDA: 0-dimensional CPU tensors mix with ipex tensors, others only where the operator is known to allow it.
+  void check_other_device(const Tensor& tensor, bool written, size_t index) const {
+    const bool scalar = tensor.device().is_cpu() && tensor.dim() == 0 && !written;
+    if (scalar || (plan_.traits & kMixedDevices))
+      return;
+    const std::string& name = plan_.argument_names[index];
+    raise(
+        ErrorCode::E102, plan_.name,
+        c10::str(
+            "Expected all tensors to be on the same device: ", name, " is on ", tensor.device(),
+            ", another argument is on ipex:0; move it with ", name, ".to(\"ipex\")"));
+  }
+
+  void replace_list(IValue& value, size_t index) {
+    auto tensors = value.toTensorVector();
+    value = IValue();
+    for (auto& tensor : tensors)
+      tensor = twin(std::move(tensor), index);
+    value = IValue(std::move(tensors));
+  }
+
+  void replace_optional_list(IValue& value, size_t index) {
+    const auto tensors = value.toOptionalTensorList();
+    c10::List<std::optional<Tensor>> twins;
+    twins.reserve(tensors.size());
+    for (const std::optional<Tensor>& tensor : tensors)
+      twins.push_back(tensor ? std::optional<Tensor>(twin(*tensor, index)) : std::nullopt);
+    value = IValue(std::move(twins));
+  }
+
+  void replace_device(IValue& value) {
+    const c10::Device device = value.toDevice();
+    if (device.type() == kDeviceType) {
+      check_device_index(device.index(), plan_.name.c_str());
+      value = IValue(kCpu);
+    } else {
+      results_on_device_ = !device.is_cpu();
+    }
+  }
+
+  TwinCall& call_;
+  const OperatorPlan& plan_;
+  bool results_on_device_ = true;
+};
+
+void adopt_results(TwinCall& call, const OperatorPlan& plan, torch::jit::Stack& stack) {
+  c10::SmallVector<Tensor, 4> tensors; // every tensor of every result, in order
+  c10::SmallVector<size_t, 4> owners; // the result that each belongs to
+  const size_t first = stack.size() - plan.results;
+  for (size_t i = 0; i < plan.results; ++i) {
+    if (plan.cpu_results & (1u << i))
+      continue;
+    IValue& value = stack[first + i];
+    if (C10_LIKELY(value.isTensor())) {
+      tensors.push_back(std::move(value).toTensor());
+      owners.push_back(i);
+    } else if (value.isTensorList()) {
+      auto list = value.toTensorVector();
+      value = IValue(); // drop the list's references
+      for (auto& tensor : list) {
+        tensors.push_back(std::move(tensor));
+        owners.push_back(i);
+      }
+      value = IValue(std::vector<Tensor>());
+    }
+  }
+  c10::SmallVector<Tensor*, 4> slots;
+  for (auto& tensor : tensors)
+    slots.push_back(&tensor);
+  call.adopt_results(slots);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    IValue& value = stack[first + owners[i]];
+    if (C10_UNLIKELY(value.isTensorList()))
+      value.toTensorList().push_back(std::move(tensors[i]));
+    else
+      value = IValue(std::move(tensors[i]));
+  }
+}
+
+// The kernel that stands in the dispatcher for one operator.
+template <c10::DispatchKey cpu_key>
+class FallbackKernel final : public c10::OperatorKernel {
+ public:
+  explicit FallbackKernel(const c10::OperatorHandle& op) : plan_(op) {}
+
+  void operator()(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
+    plan_.stats.count_call();
+    run_on_twins(op, plan_, cpu_key, *stack);
+  }
+
+ private:
+  OperatorPlan plan_;
+};
+
+// Serves operators without a registered fallback: custom operators of other libraries, registered at any time. Their
+// schema may change when a library is reloaded, so the plan is made anew for each call.
+template <c10::DispatchKey cpu_key>
+void global_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const OperatorPlan plan(op);
+  IPEX_CHECK(
+      op.hasComputedKernelForDispatchKey(cpu_key), E106, plan.name, "has no kernel for ipex and none for ",
+      c10::toString(cpu_key), " to fall back to");
+  plan.stats.count_call();
+  run_on_twins(op, plan, cpu_key, *stack);
+}
+
+std::vector<std::string>& registered() {
+  static auto* names = new std::vector<std::string>();
+  return *names;
+}
+
+template <c10::DispatchKey cpu_key, c10::DispatchKey device_key>
+void register_key() {
+  constexpr bool dense = device_key == c10::DispatchKey::PrivateUse1;
+  static auto* library = new torch::Library(torch::Library::IMPL, "aten", device_key, __FILE__, __LINE__);
+  auto& dispatcher = c10::Dispatcher::singleton();
+  for (const auto& operator_name : dispatcher.getAllOpNames()) {
+    if (!operator_name.name.starts_with("aten::"))
+      continue;
+    const auto op = dispatcher.findSchema(operator_name);
+    if (!op || op->hasKernelForDispatchKey(device_key))
+      continue;
+    const std::string name = c10::toString(operator_name);
+    const Traits traits = operator_traits(name);
+    if (dense ? (traits & kNative) != 0 : name.starts_with("aten::empty"))
+      continue;
+    if (!op->hasKernelForDispatchKey(cpu_key) && !(dense && (traits & kForced)))
+      continue;
+    library->impl(
+        name.c_str() + sizeof("aten::") - 1,
+        torch::CppFunction::makeFromBoxedFunctor(std::make_unique<FallbackKernel<cpu_key>>(*op)));
+    registered().push_back(dense ? name : name + "@" + c10::toString(device_key));
+  }
+}
+
+} // namespace
+
+void run_on_twins(
+    const c10::OperatorHandle& op, const OperatorPlan& plan, c10::DispatchKey cpu_key, torch::jit::Stack& stack) {
+  if (C10_LIKELY(!(plan.traits & kMovesData)))
+    enter_fallback(plan.name, plan.stats);
+  TwinCall call;
+  Arguments arguments(call, plan);
+  const size_t count = plan.arguments.size();
+  const size_t first = stack.size() - count;
+  for (size_t i = 0; i < count; ++i)
+    arguments.replace(stack[first + i], i);
+  op.redispatchBoxed(c10::DispatchKeySet(cpu_key), &stack);
+  call.bring_back();
+  if (C10_LIKELY(arguments.results_on_device()))
+    adopt_results(call, plan, stack);
+}
+
+void register_fallbacks() {
+  static const bool once = [] {
+    register_key<c10::DispatchKey::CPU, c10::DispatchKey::PrivateUse1>();
+    register_key<c10::DispatchKey::SparseCPU, c10::DispatchKey::SparsePrivateUse1>();
+    register_key<c10::DispatchKey::SparseCsrCPU, c10::DispatchKey::SparseCsrPrivateUse1>();
+    register_key<c10::DispatchKey::QuantizedCPU, c10::DispatchKey::QuantizedPrivateUse1>();
+    register_key<c10::DispatchKey::NestedTensorCPU, c10::DispatchKey::NestedTensorPrivateUse1>();
+    return true;
+  }();
+  (void)once;
+}
+
+const std::vector<std::string>& fallback_operators() {
+  return registered();
+}
+
+#define IPEX_GLOBAL_FALLBACK(device_key, cpu_key)                                                            \
+  TORCH_LIBRARY_IMPL(_, device_key, m) {                                                                     \
+    m.fallback(torch::CppFunction::makeFromBoxedFunction<&global_fallback<c10::DispatchKey::cpu_key>>()); \
+  }
+
+IPEX_GLOBAL_FALLBACK(PrivateUse1, CPU)
+IPEX_GLOBAL_FALLBACK(SparsePrivateUse1, SparseCPU)
+IPEX_GLOBAL_FALLBACK(SparseCsrPrivateUse1, SparseCsrCPU)
+IPEX_GLOBAL_FALLBACK(QuantizedPrivateUse1, QuantizedCPU)
+IPEX_GLOBAL_FALLBACK(NestedTensorPrivateUse1, NestedTensorCPU)
+
+} // namespace ipex

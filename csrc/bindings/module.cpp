@@ -1,0 +1,10 @@
+// torch_ipex_device._C: the list of what is bound; names and types are in torch_ipex_device/_C.pyi.
+#include "bindings/bindings.h"
+
+PYBIND11_MODULE(_C, module) {
+  using namespace ipex::bindings;
+  init_build(module);
+  init_device(module);
+  init_operators(module);
+  init_tensor(module);
+}

@@ -1,0 +1,47 @@
+// Binds operator statistics, the fallback policy and the lists of operators.
+#include "aten/fallback.h"
+#include "aten/stats.h"
+#include "bindings/bindings.h"
+#include "core/check.h"
+#include "ops/register.h"
+
+namespace ipex::bindings {
+
+namespace py = pybind11;
+
+namespace {
+
+constexpr std::pair<const char*, FallbackPolicy> kPolicies[] = {
+    {"silent", FallbackPolicy::silent},
+    {"warn", FallbackPolicy::warn},
+    {"error", FallbackPolicy::error},
+};
+
+void set_policy(const std::string& name) {
+  for (const auto& [policy_name, policy] : kPolicies)
+    if (name == policy_name)
+      return set_fallback_policy(policy);
+  raise(ErrorCode::E501, "set_fallback_policy", "got '" + name + "'; accepted: silent, warn, error");
+}
+
+const char* policy_name() {
+  for (const auto& [name, policy] : kPolicies)
+    if (policy == fallback_policy())
+      return name;
+  TORCH_INTERNAL_ASSERT(false, "policy without a name");
+}
+
+} // namespace
+
+void init_operators(py::module_& module) {
+  module.def("operator_stats", &snapshot_operator_stats);
+  module.def("reset_operator_stats", &reset_operator_stats);
+  module.def("set_fallback_policy", &set_policy, py::arg("policy"));
+  module.def("fallback_policy", &policy_name);
+  module.def("set_native_enabled", &set_native_enabled, py::arg("enabled"));
+  module.def("native_enabled", &native_enabled);
+  module.def("fallback_operators", &fallback_operators);
+  module.def("native_operators", &ops::native_operators);
+}
+
+} // namespace ipex::bindings

@@ -1,0 +1,68 @@
+// A generator of the ipex device that delegates everything to a CPU generator of its own.
+#include "device/generator.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include "device/device.h"
+
+namespace ipex {
+
+namespace {
+
+struct DeviceGenerator final : public c10::GeneratorImpl {
+  explicit DeviceGenerator(at::Generator inner)
+      : c10::GeneratorImpl(kDevice, c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)), cpu(std::move(inner)) {}
+
+  void set_current_seed(uint64_t seed) override {
+    cpu.set_current_seed(seed);
+  }
+
+  void set_offset(uint64_t offset) override {
+    cpu.set_offset(offset);
+  }
+
+  uint64_t get_offset() const override {
+    return cpu.get_offset();
+  }
+
+  uint64_t current_seed() const override {
+    return cpu.current_seed();
+  }
+
+  uint64_t seed() override {
+    return cpu.seed();
+  }
+
+  void set_state(const c10::TensorImpl& state) override {
+    cpu.unsafeGetGeneratorImpl()->set_state(state);
+  }
+
+  c10::intrusive_ptr<c10::TensorImpl> get_state() const override {
+    return cpu.unsafeGetGeneratorImpl()->get_state();
+  }
+
+  DeviceGenerator* clone_impl() const override {
+    return new DeviceGenerator(cpu.clone());
+  }
+
+  at::Generator cpu;
+};
+
+} // namespace
+
+at::Generator& default_generator() {
+  static auto* instance = new at::Generator(make_generator());
+  return *instance;
+}
+
+at::Generator make_generator() {
+  return at::make_generator<DeviceGenerator>(at::detail::createCPUGenerator());
+}
+
+at::Generator cpu_generator(const at::Generator& generator) {
+  if (!generator.defined() || generator.device().type() != kDeviceType)
+    return generator;
+  return static_cast<DeviceGenerator*>(generator.unsafeGetGeneratorImpl())->cpu;
+}
+
+} // namespace ipex

@@ -1,0 +1,89 @@
+// The PrivateUse1 hooks: generators, pinned memory, storage resizing and device queries.
+#include "device/hooks.h"
+
+#include <ATen/detail/PrivateUse1HooksInterface.h>
+#include <ATen/native/Resize.h>
+
+#include "device/device.h"
+#include "device/generator.h"
+#include "device/pinned_allocator.h"
+
+namespace ipex {
+
+namespace {
+
+struct Hooks final : public at::PrivateUse1HooksInterface {
+  bool isBuilt() const override {
+    return true;
+  }
+
+  bool isAvailable() const override {
+    return true;
+  }
+
+  const at::Generator& getDefaultGenerator(c10::DeviceIndex index) const override {
+    check_device_index(index, "default_generator");
+    return default_generator();
+  }
+
+  at::Generator getNewGenerator(c10::DeviceIndex index) const override {
+    check_device_index(index, "Generator");
+    return make_generator();
+  }
+
+  at::Device getDeviceFromPtr(void*) const override {
+    return kDevice;
+  }
+
+  bool isPinnedPtr(const void* data) const override {
+    return is_pinned(data);
+  }
+
+  at::Allocator* getPinnedMemoryAllocator() const override {
+    return &pinned_allocator();
+  }
+
+  bool hasPrimaryContext(c10::DeviceIndex) const override {
+    return true;
+  }
+
+  c10::DeviceIndex deviceCount() const override {
+    return 1;
+  }
+
+  void setCurrentDevice(c10::DeviceIndex index) const override {
+    check_device_index(index, "set_device");
+  }
+
+  c10::DeviceIndex getCurrentDevice() const override {
+    return 0;
+  }
+
+  c10::DeviceIndex exchangeDevice(c10::DeviceIndex index) const override {
+    check_device_index(index, "device");
+    return 0;
+  }
+
+  c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex index) const override {
+    check_device_index(index, "device");
+    return 0;
+  }
+
+  void resizePrivateUse1Bytes(const c10::Storage& storage, size_t nbytes) const override {
+    auto* impl = storage.unsafeGetStorageImpl();
+    impl->mutable_data(); // bring shared (copy-on-write) or non-plain bytes to their plain form before they are moved
+    at::native::resize_bytes_cpu(impl, nbytes); // allocates with the storage's own allocator
+  }
+};
+
+} // namespace
+
+void register_hooks() {
+  static const bool once = [] {
+    at::RegisterPrivateUse1HooksInterface(new Hooks()); // PyTorch keeps it for the life of the process
+    return true;
+  }();
+  (void)once;
+}
+
+} // namespace ipex
