@@ -1,0 +1,33 @@
+// The oneDNN CPU engine, the calling thread's stream, and what the library can do on this machine.
+#pragma once
+
+#include <c10/core/ScalarType.h>
+#include <dnnl.hpp>
+
+#include <string>
+
+#include "core/visibility.h"
+
+namespace ipex::onednn {
+
+static_assert(DNNL_CPU_RUNTIME == DNNL_RUNTIME_OMP, "executions must be complete when oneDNN returns");
+
+// The engine that all primitives of the process share.
+const dnnl::engine& engine();
+
+// The stream of the calling thread.
+dnnl::stream& stream();
+
+// The oneDNN type that holds values of `dtype`; undef when there is none.
+dnnl::memory::data_type data_type(c10::ScalarType dtype);
+
+// Whether kernels for `dtype` can be expected on this instruction set. A primitive may still not exist: find() tells.
+bool supports(c10::ScalarType dtype);
+
+// The instruction set that oneDNN generates code for, in the spelling of ONEDNN_MAX_CPU_ISA in lower case.
+IPEX_API std::string cpu_isa();
+
+// Version of the oneDNN library that is loaded, "3.2.0".
+IPEX_API std::string runtime_version();
+
+} // namespace ipex::onednn

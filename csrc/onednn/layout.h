@@ -1,0 +1,28 @@
+// Layout: sizes, strides and type of a oneDNN operand as plain bytes, so that it can be part of a cache key.
+#pragma once
+
+#include <c10/util/ArrayRef.h>
+#include <dnnl.hpp>
+
+#include <array>
+#include <type_traits>
+
+namespace ipex::onednn {
+
+struct Layout {
+  static constexpr int64_t kMaxRank = 6;
+
+  dnnl::memory::data_type dtype = dnnl::memory::data_type::undef;
+  int32_t rank = 0;
+  std::array<int64_t, kMaxRank> sizes{};
+  std::array<int64_t, kMaxRank> strides{};
+
+  // Adjacent elements in row-major order. oneDNN knows no scalars: give them one dimension of size 1.
+  static Layout dense(dnnl::memory::data_type dtype, c10::IntArrayRef sizes);
+
+  dnnl::memory::desc desc() const;
+};
+
+static_assert(std::has_unique_object_representations_v<Layout>);
+
+} // namespace ipex::onednn

@@ -1,0 +1,107 @@
+// Compiles and executes primitives.
+#include "onednn/primitive.h"
+
+#include <dnnl_debug.h>
+
+#include <array>
+
+#include "core/check.h"
+#include "onednn/engine.h"
+#include "onednn/scratchpad.h"
+
+namespace ipex::onednn {
+
+// The memory objects of one execution, in the order in which the operator passes its arguments.
+class Primitive::Operands {
+ public:
+  Operands(const dnnl::primitive_desc_base& desc, std::initializer_list<Argument> arguments) {
+    for (const Argument& argument : arguments)
+      if (argument.data != nullptr)
+        add(argument.id, desc.query_md(dnnl::query::exec_arg_md, argument.id));
+    const dnnl::memory::desc scratchpad = desc.query_md(dnnl::query::scratchpad_md);
+    scratchpad_bytes_ = scratchpad.get_size();
+    if (scratchpad_bytes_ != 0)
+      add(DNNL_ARG_SCRATCHPAD, scratchpad);
+  }
+
+  // Whether this object was made for the same set of arguments.
+  bool set(std::initializer_list<Argument> arguments) {
+    size_t next = 0;
+    for (const Argument& argument : arguments) {
+      if (argument.data == nullptr)
+        continue;
+      if (next == count_ || arguments_[next].arg != argument.id)
+        return false;
+      set_data(next++, const_cast<void*>(argument.data));
+    }
+    if (scratchpad_bytes_ != 0)
+      set_data(next++, scratchpad(scratchpad_bytes_));
+    return next == count_;
+  }
+
+  dnnl_status_t execute(const dnnl::primitive& primitive) const {
+    return dnnl_primitive_execute(primitive.get(), stream().get(), static_cast<int>(count_), arguments_.data());
+  }
+
+ private:
+  static constexpr size_t kMaxArguments = 16;
+
+  void add(int id, const dnnl::memory::desc& desc) {
+    TORCH_INTERNAL_ASSERT(count_ < kMaxArguments);
+    memories_[count_] = dnnl::memory(desc, engine(), nullptr);
+    arguments_[count_] = {id, memories_[count_].get()};
+    ++count_;
+  }
+
+  void set_data(size_t index, void* data) {
+    dnnl_memory_set_data_handle(arguments_[index].memory, data);
+  }
+
+  std::array<dnnl::memory, kMaxArguments> memories_;
+  std::array<dnnl_exec_arg_t, kMaxArguments> arguments_{};
+  size_t count_ = 0;
+  size_t scratchpad_bytes_ = 0;
+};
+
+Primitive::Primitive(const char* name, const dnnl::primitive_desc_base& desc) : name_(name) {
+  if (!desc.get(/*allow_empty=*/true))
+    return;
+  implementation_ = desc.impl_info_str();
+  if (implementation_.starts_with("ref"))
+    return;
+  try {
+    primitive_ = dnnl::primitive(desc.get());
+  } catch (const dnnl::error& error) {
+    raise(ErrorCode::E301, name_, c10::str("oneDNN could not create ", implementation_, ": ", error.what()));
+  }
+  desc_ = desc;
+}
+
+Primitive::~Primitive() {
+  delete spare_.load(std::memory_order_acquire);
+}
+
+void Primitive::run(std::initializer_list<Argument> arguments) const {
+  std::unique_ptr<Operands> operands(spare_.exchange(nullptr, std::memory_order_acquire));
+  dnnl_status_t status = dnnl_success;
+  try {
+    if (!operands || !operands->set(arguments)) {
+      operands = std::make_unique<Operands>(desc_, arguments);
+      TORCH_INTERNAL_ASSERT(operands->set(arguments), name_, " passes an argument twice");
+    }
+    status = operands->execute(primitive_);
+  } catch (const dnnl::error& error) {
+    status = error.status;
+  }
+  IPEX_CHECK(
+      status == dnnl_success,
+      E301,
+      name_,
+      "oneDNN returned ",
+      dnnl_status2str(status),
+      " while running ",
+      implementation_);
+  operands.reset(spare_.exchange(operands.release(), std::memory_order_acq_rel));
+}
+
+} // namespace ipex::onednn

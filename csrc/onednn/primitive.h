@@ -1,0 +1,55 @@
+// Primitive: a compiled oneDNN kernel with everything an execution needs, shared by all threads.
+//
+// Memory objects are made once per primitive and given new pointers for each execution: building them costs more than
+// a small kernel. The scratchpad is the thread's (scratchpad.h).
+#pragma once
+
+#include <dnnl.hpp>
+
+#include <atomic>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace ipex::onednn {
+
+// One operand of an execution: DNNL_ARG_* and the address of its first byte. An operand without address is absent.
+struct Argument {
+  int id;
+  const void* data;
+};
+
+class Primitive {
+ public:
+  // `name` is the operator for error messages; an empty `desc` makes an unusable primitive. Throws E301.
+  Primitive(const char* name, const dnnl::primitive_desc_base& desc);
+  ~Primitive();
+  Primitive(const Primitive&) = delete;
+  Primitive& operator=(const Primitive&) = delete;
+
+  // Whether oneDNN has a kernel worth calling: reference implementations are slower than the CPU fallback.
+  bool usable() const {
+    return static_cast<bool>(primitive_);
+  }
+
+  // oneDNN's name of the implementation, "jit:avx2"; empty when there is none.
+  std::string_view implementation() const {
+    return implementation_;
+  }
+
+  // Runs the kernel and returns when it is done. Throws E301.
+  void run(std::initializer_list<Argument> arguments) const;
+
+ private:
+  class Operands;
+
+  const char* name_;
+  std::string implementation_;
+  dnnl::primitive_desc_base desc_;
+  dnnl::primitive primitive_;
+  // Operands that no execution is using; concurrent executions beyond the first make their own.
+  mutable std::atomic<Operands*> spare_{nullptr};
+};
+
+} // namespace ipex::onednn

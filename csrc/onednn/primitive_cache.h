@@ -1,0 +1,80 @@
+// find(spec): the compiled primitive for a plain description of it, from a cache that all threads share.
+//
+// A spec is a struct of plain bytes that says everything about a primitive:
+//
+//   struct SoftmaxForward {
+//     static constexpr const char* kName = "softmax";
+//     dnnl::algorithm algorithm;
+//     Layout rows;
+//     dnnl::primitive_desc_base describe(const dnnl::engine&, const dnnl::primitive_attr&) const;
+//   };
+//
+// The bytes are the key, and describe() is a member that sees nothing else, so a key cannot miss something that the
+// primitive depends on. Thread count is the one thing that oneDNN takes from its surroundings, and find() adds it. (The
+// instruction set cannot change once a kernel exists, and attributes are built here instead of from global defaults.)
+#pragma once
+
+#include <c10/util/FunctionRef.h>
+
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+#include "core/visibility.h"
+#include "onednn/primitive.h"
+
+namespace ipex::onednn {
+
+// A float inside a spec: compared by its bits, as the rest of the key.
+struct FloatBits {
+  uint32_t bits;
+  constexpr FloatBits(double value) : bits(std::bit_cast<uint32_t>(static_cast<float>(value))) {}
+  constexpr operator float() const {
+    return std::bit_cast<float>(bits);
+  }
+};
+
+struct PrimitiveCacheStatistics {
+  int64_t hits = 0;
+  int64_t misses = 0;
+  int64_t size = 0;
+  int64_t capacity = 0;
+};
+
+IPEX_API PrimitiveCacheStatistics primitive_cache_statistics();
+
+// Bounds the number of primitives; what exceeds it is dropped, least recently used first. Zero turns the cache off.
+IPEX_API void set_primitive_cache_capacity(int64_t capacity);
+
+namespace detail {
+
+struct SpecBytes {
+  const void* type; // one address per spec type
+  const char* name;
+  const void* data;
+  size_t size;
+};
+
+using Describe = c10::function_ref<dnnl::primitive_desc_base(const dnnl::engine&, const dnnl::primitive_attr&)>;
+
+std::shared_ptr<const Primitive> find(const SpecBytes& spec, Describe describe);
+
+template <class Spec>
+inline constexpr char kTypeTag = 0;
+
+} // namespace detail
+
+// The primitive that `spec` describes, or null when oneDNN has no kernel for it worth calling (both are remembered).
+// Throws E301 when oneDNN fails. A hit costs about a tenth of a microsecond.
+template <class Spec>
+std::shared_ptr<const Primitive> find(const Spec& spec) {
+  static_assert(std::has_unique_object_representations_v<Spec>, "padding and floats have no place in a key");
+  return detail::find(
+      {&detail::kTypeTag<Spec>, Spec::kName, &spec, sizeof(Spec)},
+      [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) -> dnnl::primitive_desc_base {
+        return spec.describe(engine, attributes);
+      });
+}
+
+} // namespace ipex::onednn

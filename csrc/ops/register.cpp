@@ -1,0 +1,75 @@
+// Registers the kernels of registry.inc. Each is called through an entry that counts the call and sends it to the CPU
+// fallback when native kernels are switched off or an argument is not on ipex (the fallback decides if that is
+// allowed).
+#include <ATen/ATen.h>
+#include <torch/library.h>
+
+#include "aten/fallback.h"
+#include "aten/stats.h"
+#include "aten/twin.h"
+#include "ops/kernels.h"
+#include "ops/register.h"
+
+namespace ipex::ops {
+
+namespace {
+
+[[maybe_unused]] bool elsewhere(const at::Tensor& tensor) {
+  return tensor.defined() && !on_device(tensor);
+}
+
+[[maybe_unused]] bool elsewhere(const std::optional<at::Tensor>& tensor) {
+  return tensor && elsewhere(*tensor);
+}
+
+[[maybe_unused]] bool elsewhere(at::TensorList tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const at::Tensor& tensor) { return elsewhere(tensor); });
+}
+
+template <class NotATensor>
+bool elsewhere(const NotATensor&) {
+  return false;
+}
+
+template <class Op>
+std::string full_name() {
+  return *Op::overload_name ? c10::str(Op::name, ".", Op::overload_name) : Op::name;
+}
+
+template <class Op, class Signature, Signature* kernel>
+struct Entry;
+
+template <class Op, class Result, class... Args, Result (*kernel)(Args...)>
+struct Entry<Op, Result(Args...), kernel> {
+  static Result call(Args... args) {
+    static OperatorStats& stats = operator_stats(full_name<Op>());
+    stats.count_call();
+    if (C10_UNLIKELY((elsewhere(args) || ...) || !native_enabled()))
+      return fallback<Op>(std::forward<Args>(args)...);
+    return kernel(std::forward<Args>(args)...);
+  }
+};
+
+template <class Op, auto* kernel>
+void implement(torch::Library& library) {
+  using Signature = typename c10::fn_remove_symint<typename Op::schema>::type;
+  library.impl(full_name<Op>().c_str(), TORCH_FN((Entry<Op, Signature, kernel>::call)));
+}
+
+} // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
+#define IPEX_OP(op, file) implement<at::_ops::op, &ops::op>(library);
+#include "ops/registry.inc"
+#undef IPEX_OP
+}
+
+std::vector<std::string> native_operators() {
+  return {
+#define IPEX_OP(op, file) full_name<at::_ops::op>(),
+#include "ops/registry.inc"
+#undef IPEX_OP
+  };
+}
+
+} // namespace ipex::ops
