@@ -18,14 +18,14 @@ LATER: dict[str, str] = {
 # They will not come back: asking for them raises AttributeError with this text.
 REMOVED: dict[str, str] = {
     "batch_score_nms": "use `torchvision.ops.batched_nms`",
-    "enable_jit_opt": "TorchScript passes are gone; use `torch.compile`",
+    "enable_jit_opt": "there are no TorchScript passes; use `torch.compile`",
     "enable_torch_ccl": "use `torch.distributed.init_process_group(\"gloo\")`",
     "linear_relu": "use `torch.relu(torch.nn.functional.linear(...))`",
     "mlp_backward": "use `torch.nn.Linear`; autograd does the rest",
-    "mlp_create_handle": "no handles are needed; use `torch.nn.Linear`",
+    "mlp_create_handle": "use `torch.nn.Linear`",
     "mlp_forward": "use `torch.nn.functional.linear`",
-    "mlp_release_handle": "no handles are needed; use `torch.nn.Linear`",
-    "mlp_set_relu_mask": "no masks are needed; use `torch.relu`",
+    "mlp_release_handle": "use `torch.nn.Linear`",
+    "mlp_set_relu_mask": "use `torch.relu`",
     "nms": "use `torchvision.ops.nms` (boxes without the +1 convention)",
     "packed_add_": "use `torch.optim.SGD`; parameters keep their float32 value, so there is no split to add to",
     "roi_align_backward": "use `torchvision.ops.roi_align`; autograd does the rest",
