@@ -1,0 +1,22 @@
+// Binds the primitive cache.
+#include "bindings/bindings.h"
+#include "onednn/primitive_cache.h"
+
+namespace ipex::bindings {
+
+namespace py = pybind11;
+
+void init_onednn(py::module_& module) {
+  module.def("primitive_cache_stats", [] {
+    const auto statistics = onednn::primitive_cache_statistics();
+    py::dict result;
+    result["hits"] = statistics.hits;
+    result["misses"] = statistics.misses;
+    result["size"] = statistics.size;
+    result["capacity"] = statistics.capacity;
+    return result;
+  });
+  module.def("set_primitive_cache_capacity", &onednn::set_primitive_cache_capacity, py::arg("capacity"));
+}
+
+} // namespace ipex::bindings
