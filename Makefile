@@ -103,9 +103,9 @@ $(STAMPS)/test: $(STAMPS)/package pyproject.toml
 	$(PIP) install --quiet $$($(NEEDS) test)
 	touch $@
 
-# Type checking reads PyTorch's annotations, so torch is needed; the compiled package is not.
+# Type checking reads the annotations of what is imported, so torch and rich are needed; the compiled package is not.
 $(STAMPS)/lint: $(STAMPS)/python pyproject.toml
-	$(PIP) install --quiet $$($(NEEDS) lint) $$($(NEEDS) run)
+	$(PIP) install --quiet $$($(NEEDS) lint) $$($(NEEDS) run) $$($(NEEDS) demo)
 	touch $@
 
 $(STAMPS)/develop: $(STAMPS)/lint pyproject.toml setup.py

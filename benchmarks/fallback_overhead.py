@@ -34,7 +34,7 @@ def workloads(device: str) -> dict[str, Callable[[], object]]:
     q = torch.ones(4, device=device, requires_grad=True)
 
     def forward_backward() -> None:
-        (p * q).sum().backward()  # type: ignore[no-untyped-call]
+        (p * q).sum().backward()
 
     def add_inference() -> torch.Tensor:
         with torch.inference_mode():

@@ -30,8 +30,8 @@ class _SameModule:
 
     def get_code(self, fullname: str) -> CodeType | None:
         """Returns the code of the real module: what `python -m legacy_package.x` runs."""
-        loader = self._real.loader
-        return loader.get_code(self._real.name) if hasattr(loader, "get_code") else None
+        get_code = getattr(self._real.loader, "get_code", None)
+        return get_code(self._real.name) if get_code else None
 
 
 class SubmoduleFinder:
