@@ -39,7 +39,7 @@ class CMakeBuild(build_ext):
         except ModuleNotFoundError:
             sys.exit("PyTorch is needed to build; run: pip install torch==2.13.0, or build with isolation: pip install .")
         package = Path(self.get_ext_fullpath(ext.name)).resolve().parent
-        build = Path(self.build_temp).resolve()
+        build = Path(os.environ.get("IPEX_BUILD_DIR") or self.build_temp).resolve()  # set it to build incrementally
         build.mkdir(parents=True, exist_ok=True)
         configure = [
             "cmake",
