@@ -8,7 +8,9 @@
 //   `normalized_shape` source  oneDNN developer guide, "Layer Normalization"
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "aten/fallback.h"
 #include "device/storage.h"
@@ -17,6 +19,28 @@
 #include "ops/layer_norm_rows.h"
 
 namespace ipex::ops {
+
+namespace {
+
+// Turns the variance that oneDNN left in `rstd` into what PyTorch keeps. A row with NaN, infinities or an overflow has
+// no finite variance and is NaN in all three results, whatever of it oneDNN could compute.
+void finish_statistics(const at::Tensor& dst, const at::Tensor& mean, const at::Tensor& rstd, double eps) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  const int64_t channels = dst.numel() / rstd.numel();
+  auto* values = static_cast<float*>(write_bytes(dst));
+  auto* means = static_cast<float*>(write_bytes(mean));
+  auto* rstds = static_cast<float*>(write_bytes(rstd));
+  for (int64_t row = 0; row < rstd.numel(); ++row) {
+    const float variance = rstds[row];
+    rstds[row] = 1 / std::sqrt(variance + static_cast<float>(eps));
+    if (C10_UNLIKELY(!std::isfinite(variance))) {
+      means[row] = rstds[row] = kNaN;
+      std::fill_n(values + row * channels, channels, kNaN);
+    }
+  }
+}
+
+} // namespace
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm(
     const at::Tensor& input,
@@ -38,16 +62,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm(
   at::Tensor dst = at::empty(src.sizes(), src.options());
   at::Tensor mean = at::empty(statistics_shape, src.options());
   at::Tensor rstd = at::empty(statistics_shape, src.options());
-  auto* variance = static_cast<float*>(write_bytes(rstd));
   kernel->run(
       {{DNNL_ARG_SRC, read_bytes(src)},
        {DNNL_ARG_SCALE, is_given(weight) ? read_bytes(*weight) : nullptr},
        {DNNL_ARG_SHIFT, is_given(bias) ? read_bytes(*bias) : nullptr},
        {DNNL_ARG_DST, write_bytes(dst)},
        {DNNL_ARG_MEAN, write_bytes(mean)},
-       {DNNL_ARG_VARIANCE, variance}});
-  for (int64_t row = 0; row < rows->sizes[0]; ++row) // PyTorch keeps rstd where oneDNN keeps the variance
-    variance[row] = 1 / std::sqrt(variance[row] + static_cast<float>(eps));
+       {DNNL_ARG_VARIANCE, write_bytes(rstd)}});
+  finish_statistics(dst, mean, rstd, eps);
   return {dst, mean, rstd};
 }
 

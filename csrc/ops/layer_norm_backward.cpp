@@ -68,6 +68,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm_backward(
        {DNNL_ARG_VARIANCE, read_bytes(variance)},
        {DNNL_ARG_DIFF_DST, read_bytes(diff_dst)},
        {DNNL_ARG_SCALE, is_given(weight) ? read_bytes(*weight) : nullptr},
+       {DNNL_ARG_SHIFT, is_given(bias) ? read_bytes(*bias) : nullptr}, // not used, but oneDNN 3.2 counts it
        {DNNL_ARG_DIFF_SRC, write_bytes(diff_src)},
        {DNNL_ARG_DIFF_SCALE, is_given(weight) ? write_bytes(diff_weight) : nullptr},
        {DNNL_ARG_DIFF_SHIFT, is_given(bias) ? write_bytes(diff_bias) : nullptr}});
