@@ -70,7 +70,6 @@ SURFACE: dict[str, str] = {
     "set_stream": "streams",
     "stream": "streams",
     "streams": "",
-    "synchronize": "context",
 }
 # fmt: on
 
@@ -107,6 +106,11 @@ class LazyDeviceModule(types.ModuleType):
     def _lazy_init(self) -> None:
         if not self._activated:
             importlib.import_module("torch_ipex_device")
+
+    def synchronize(self, device: Any = None) -> None:
+        """Waits for the device; before activation, when profilers of CPU programs ask, there is nothing to wait for."""
+        if self._activated:
+            importlib.import_module("torch_ipex_device.device.context").synchronize(device)
 
     def _is_in_bad_fork(self) -> bool:
         return False  # host memory and kernels work in a forked child

@@ -10,6 +10,7 @@ import importlib
 import os
 
 PATCHES = (
+    "autocast_dtype",
     "autograd_thread",
     "data_parallel",
     "dlpack",

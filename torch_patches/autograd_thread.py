@@ -39,7 +39,7 @@ def apply() -> None:
             set_enabled(True)
 
     torch.autograd.graph._engine_run_backward = engine_run_backward
-    torch.autograd._engine_run_backward = engine_run_backward  # type: ignore[attr-defined]
+    torch.autograd._engine_run_backward = engine_run_backward
 
 
 _MPS_BUILT = torch.backends.mps.is_built()

@@ -43,4 +43,4 @@ def apply() -> None:
         return original_export(self, dl_device=dl_device, **kwargs)
 
     torch.Tensor.__dlpack_device__ = dlpack_device  # type: ignore[method-assign]
-    torch.Tensor.__dlpack__ = dlpack  # type: ignore[method-assign, assignment]
+    torch.Tensor.__dlpack__ = dlpack  # type: ignore[method-assign]

@@ -37,7 +37,7 @@ def apply() -> None:
         return _C.is_shared(_bytes(self)) if self.device.type == "ipex" else original_is_shared(self)
 
     torch.UntypedStorage.share_memory_ = share_memory_  # type: ignore[method-assign]
-    torch.UntypedStorage.is_shared = is_shared  # type: ignore[method-assign]
+    torch.UntypedStorage.is_shared = is_shared  # type: ignore[method-assign, assignment]
 
 
 def reduce_storage(storage: torch.UntypedStorage) -> tuple[Any, tuple[Any, ...]]:
@@ -58,7 +58,7 @@ def rebuild_storage(sent: Any, nbytes: int) -> torch.UntypedStorage:
         known = reductions.storage_from_cache(torch.UntypedStorage, _key(fd))
         if known is not None:
             return known
-        mapped = torch.UntypedStorage._new_shared_fd_cpu(fd, nbytes)
+        mapped = torch.UntypedStorage._new_shared_fd_cpu(fd, nbytes)  # type: ignore[attr-defined]
         storage = _C.from_cpu(_bytes(mapped)).untyped_storage()
         _remember(fd, storage)
         return storage

@@ -18,7 +18,7 @@ from ._utils import INDEX, TYPE, Device, _get_device_index
 class _OnDevice(type):
     """Metaclass: instances are the objects of the class named `wraps` that belong to the ipex device."""
 
-    wraps: type
+    wraps: type[torch.Stream] | type[torch.Event]
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if not isinstance(instance, cls.wraps):
