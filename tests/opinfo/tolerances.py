@@ -1,0 +1,25 @@
+"""Factors on the tolerances of torch.testing.assert_close for operators computed by another algorithm than on CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A factor on rtol and atol of the given dtypes, and why the default is too tight."""
+
+    coefficient: float
+    dtypes: tuple[torch.dtype, ...]
+    reason: str
+
+
+TOLERANCES: dict[str, Tolerance] = {}
+
+
+def coefficient(name: str, dtype: torch.dtype) -> float:
+    """The factor on the tolerances of operator or module `name` in `dtype`, 1 unless the table says otherwise."""
+    row = TOLERANCES.get(name)
+    return row.coefficient if row is not None and dtype in row.dtypes else 1.0
