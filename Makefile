@@ -38,7 +38,8 @@ pytest: $(STAMPS)/demo $(STAMPS)/test  ## run the tests with the installed wheel
 	TORCH_IPEX_DEVICE_WHEELS=$(WHEELS) $(BIN)/pytest $(ARGS)
 
 lint: $(STAMPS)/lint  ## check formatting, lint rules and types
-	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
+	@echo "==> clang-format, ruff, mypy"
+	@$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
@@ -63,53 +64,61 @@ clean:  ## remove what the other targets made, .venv included
 	rm -rf torch_ipex_device/lib torch_ipex_device/*.so torch_ipex_device/_built_for.py
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Steps of the set-up: each says what it does, since pip is quiet for minutes.
 $(STAMPS)/python: tools/check_prerequisites.sh
-	bash tools/check_prerequisites.sh $(PYTHON)
-	$(PYTHON) -m venv .venv
-	mkdir -p $(STAMPS)
-	touch $@
+	@echo "==> virtual environment .venv"
+	@bash tools/check_prerequisites.sh $(PYTHON)
+	@$(PYTHON) -m venv .venv
+	@mkdir -p $(STAMPS)
+	@touch $@
 
 $(STAMPS)/wheel: $(PACKAGE_FILES) $(STAMPS)/python
-	@echo "building the wheel in an environment of its own (PyTorch, CMake, Ninja and oneDNN's headers are fetched for it)"
-	rm -rf build/source && mkdir -p build/source $(WHEELS)
-	tar -cf - $(PACKAGE_FILES) | tar -xf - -C build/source
-	rm -f $(WHEELS)/torch_ipex_device-*.whl
-	$(PIP) wheel --quiet --no-deps --wheel-dir $(WHEELS) ./build/source
-	rm -rf build/source
-	touch $@
+	@echo "==> building the wheel, in an environment of its own with PyTorch, CMake, Ninja and oneDNN's headers (minutes)"
+	@rm -rf build/source && mkdir -p build/source $(WHEELS)
+	@tar -cf - $(PACKAGE_FILES) | tar -xf - -C build/source
+	@rm -f $(WHEELS)/torch_ipex_device-*.whl
+	@$(PIP) wheel --quiet --no-deps --wheel-dir $(WHEELS) ./build/source
+	@rm -rf build/source
+	@touch $@
 
 $(STAMPS)/compat: $(COMPAT_FILES) $(STAMPS)/python
-	rm -rf build/source-compat && mkdir -p build/source-compat $(WHEELS)
-	tar -cf - $(COMPAT_FILES) | tar -xf - -C build/source-compat
-	rm -f $(WHEELS)/torch_ipex_device_compat-*.whl
-	$(PIP) wheel --quiet --no-deps --wheel-dir $(WHEELS) ./build/source-compat/compat
-	rm -rf build/source-compat
-	touch $@
+	@echo "==> building the wheel with the legacy import names"
+	@rm -rf build/source-compat && mkdir -p build/source-compat $(WHEELS)
+	@tar -cf - $(COMPAT_FILES) | tar -xf - -C build/source-compat
+	@rm -f $(WHEELS)/torch_ipex_device_compat-*.whl
+	@$(PIP) wheel --quiet --no-deps --wheel-dir $(WHEELS) ./build/source-compat/compat
+	@rm -rf build/source-compat
+	@touch $@
 
-# The wheels, with what they need; reinstalled when rebuilt although their version did not change.
+# Reinstalled when rebuilt although the version did not change.
 $(STAMPS)/package: $(STAMPS)/wheel $(STAMPS)/compat
-	$(PIP) install --quiet $(WHEELS)/*.whl
-	$(PIP) install --quiet --no-deps --force-reinstall $(WHEELS)/*.whl
-	rm -f $(STAMPS)/develop
-	touch $@
+	@echo "==> installing both wheels and what they need, PyTorch included"
+	@$(PIP) install --quiet $(WHEELS)/*.whl
+	@$(PIP) install --quiet --no-deps --force-reinstall $(WHEELS)/*.whl
+	@rm -f $(STAMPS)/develop
+	@touch $@
 
 # torchvision without its dependencies: they name PyTorch builds, and this one has just been installed.
 $(STAMPS)/demo: $(STAMPS)/package pyproject.toml
-	$(PIP) install --quiet $$($(NEEDS) demo) pillow
-	$(PIP) install --quiet --no-deps torchvision==0.28.0
-	touch $@
+	@echo "==> installing what the demo needs"
+	@$(PIP) install --quiet $$($(NEEDS) demo) pillow
+	@$(PIP) install --quiet --no-deps torchvision==0.28.0
+	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/package pyproject.toml
-	$(PIP) install --quiet $$($(NEEDS) test)
-	touch $@
+	@echo "==> installing what the tests need"
+	@$(PIP) install --quiet $$($(NEEDS) test)
+	@touch $@
 
 # Type checking reads the annotations of what is imported, so torch and rich are needed; the compiled package is not.
 $(STAMPS)/lint: $(STAMPS)/python pyproject.toml
-	$(PIP) install --quiet $$($(NEEDS) lint) $$($(NEEDS) run) $$($(NEEDS) demo)
-	touch $@
+	@echo "==> installing formatters, linters and type checker"
+	@$(PIP) install --quiet $$($(NEEDS) lint) $$($(NEEDS) run) $$($(NEEDS) demo)
+	@touch $@
 
 $(STAMPS)/develop: $(STAMPS)/lint pyproject.toml setup.py
-	$(PIP) install --quiet $$($(NEEDS) build) $$($(NEEDS) demo) $$($(NEEDS) test)
-	$(PIP) install --quiet --no-build-isolation --no-deps --editable . --editable ./compat
-	rm -f $(STAMPS)/package $(STAMPS)/demo $(STAMPS)/test
-	touch $@
+	@echo "==> editable installation"
+	@$(PIP) install --quiet $$($(NEEDS) build) $$($(NEEDS) demo) $$($(NEEDS) test)
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable . --editable ./compat
+	@rm -f $(STAMPS)/package $(STAMPS)/demo $(STAMPS)/test
+	@touch $@

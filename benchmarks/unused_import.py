@@ -22,7 +22,7 @@ from report import argument_parser, console, finish, print_machine
 # what two groups of processes without it differ by on a virtual machine.
 IMPORT_LIMIT = 0.15
 PROGRAM_LIMIT = 1.10
-PROCESSES = 10  # of each kind, per repetition
+PROCESSES = 6  # of each kind, per repetition
 
 PROGRAM = """
 import time
