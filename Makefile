@@ -53,7 +53,8 @@ docs: $(STAMPS)/package  ## write the generated pages of docs/ again
 	$(BIN)/python tools/gen_docs.py
 
 build: $(STAMPS)/develop  ## developers: editable installation in .venv; later calls compile only what changed
-	$(BIN)/python setup.py --quiet build_ext --inplace
+	@IPEX_BUILD_DIR=$(ROOT)/build/develop $(PIP) install --quiet --no-build-isolation --no-deps --editable . --editable ./compat
+	@rm -f $(STAMPS)/package $(STAMPS)/demo $(STAMPS)/test
 
 bench: $(STAMPS)/demo  ## measure what the device costs: fallback, views, backward, import, CPU-only programs
 	$(BIN)/python benchmarks/fallback_overhead.py --check $(ARGS)
@@ -95,7 +96,6 @@ $(STAMPS)/package: $(STAMPS)/wheel $(STAMPS)/compat
 	@echo "==> installing both wheels and what they need, PyTorch included"
 	@$(PIP) install --quiet $(WHEELS)/*.whl
 	@$(PIP) install --quiet --no-deps --force-reinstall $(WHEELS)/*.whl
-	@rm -f $(STAMPS)/develop
 	@touch $@
 
 # torchvision without its dependencies: they name PyTorch builds, and this one has just been installed.
@@ -116,9 +116,7 @@ $(STAMPS)/lint: $(STAMPS)/python pyproject.toml
 	@$(PIP) install --quiet $$($(NEEDS) lint) $$($(NEEDS) run) $$($(NEEDS) demo)
 	@touch $@
 
-$(STAMPS)/develop: $(STAMPS)/lint pyproject.toml setup.py
-	@echo "==> editable installation"
+$(STAMPS)/develop: $(STAMPS)/lint pyproject.toml
+	@echo "==> installing what building and testing need"
 	@$(PIP) install --quiet $$($(NEEDS) build) $$($(NEEDS) demo) $$($(NEEDS) test)
-	@$(PIP) install --quiet --no-build-isolation --no-deps --editable . --editable ./compat
-	@rm -f $(STAMPS)/package $(STAMPS)/demo $(STAMPS)/test
 	@touch $@
