@@ -53,7 +53,7 @@ docs: $(STAMPS)/package  ## write the generated pages of docs/ again
 	$(BIN)/python tools/gen_docs.py
 
 build: $(STAMPS)/develop  ## developers: editable installation in .venv; later calls compile only what changed
-	@IPEX_BUILD_DIR=$(ROOT)/build/develop $(PIP) install --quiet --no-build-isolation --no-deps --editable . --editable ./compat
+	@PATH="$(BIN):$$PATH" IPEX_BUILD_DIR=$(ROOT)/build/develop $(PIP) install --quiet --no-build-isolation --no-deps --editable . --editable ./compat
 	@rm -f $(STAMPS)/package $(STAMPS)/demo $(STAMPS)/test
 
 bench: $(STAMPS)/demo  ## measure what the device costs: fallback, views, backward, import, CPU-only programs
