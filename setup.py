@@ -31,7 +31,7 @@ def dnnl_cmake_args() -> list[str]:
 
 
 class CMakeBuild(build_ext):
-    """Runs configure, build and install of CMakeLists.txt with the package folder as the install prefix."""
+    """Runs configure, build and install of CMakeLists.txt."""
 
     def build_extension(self, ext: Extension) -> None:
         try:
@@ -47,7 +47,6 @@ class CMakeBuild(build_ext):
             "-GNinja",
             f"-DCMAKE_BUILD_TYPE={os.environ.get('CMAKE_BUILD_TYPE', 'Release')}",
             f"-DCMAKE_PREFIX_PATH={torch.utils.cmake_prefix_path}",
-            f"-DCMAKE_INSTALL_PREFIX={package}",
             f"-DPython_EXECUTABLE={sys.executable}",
             f"-DIPEX_TORCH_VERSION={torch.__version__}",
             *dnnl_cmake_args(),
@@ -55,7 +54,10 @@ class CMakeBuild(build_ext):
         ]
         subprocess.run(configure, cwd=build, check=True)
         jobs = str(self.parallel or os.environ.get("MAX_JOBS") or len(os.sched_getaffinity(0)))
-        subprocess.run(["cmake", "--build", ".", "--target", "install", "-j", jobs], cwd=build, check=True)
+        subprocess.run(["cmake", "--build", ".", "-j", jobs], cwd=build, check=True)
+        # An editable install imports from the source tree, so the libraries go there as well.
+        for prefix in [package, ROOT / "torch_ipex_device"] if self.editable_mode else [package]:
+            subprocess.run(["cmake", "--install", ".", "--prefix", str(prefix)], cwd=build, check=True)
 
 
 packages = find_packages(include=["torch_ipex_device", "torch_ipex_device.*"])

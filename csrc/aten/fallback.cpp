@@ -91,10 +91,20 @@ class Arguments {
   bool results_on_device_ = true;
 };
 
+// One tensor, as most operators return: no lists to build.
+void adopt_single_result(TwinCall& call, IValue& value) {
+  Tensor result = std::move(value).toTensor();
+  Tensor* slot = &result;
+  call.adopt_results(slot);
+  value = IValue(std::move(result));
+}
+
 void adopt_results(TwinCall& call, const OperatorPlan& plan, torch::jit::Stack& stack) {
+  const size_t first = stack.size() - plan.results;
+  if (C10_LIKELY(plan.results == 1 && plan.cpu_results == 0 && stack[first].isTensor()))
+    return adopt_single_result(call, stack[first]);
   c10::SmallVector<Tensor, 4> tensors; // every tensor of every result, in order
   c10::SmallVector<size_t, 4> owners; // the result that each belongs to
-  const size_t first = stack.size() - plan.results;
   for (size_t i = 0; i < plan.results; ++i) {
     if (plan.cpu_results & (1u << i))
       continue;
@@ -132,7 +142,6 @@ class FallbackKernel final : public c10::OperatorKernel {
   explicit FallbackKernel(const c10::OperatorHandle& op) : plan_(op) {}
 
   void operator()(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
-    plan_.stats.count_call();
     run_on_twins(op, plan_, cpu_key, *stack);
   }
 
@@ -148,7 +157,6 @@ void global_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   IPEX_CHECK(
       op.hasComputedKernelForDispatchKey(cpu_key), E106, plan.name, "has no kernel for ipex and none for ",
       c10::toString(cpu_key), " to fall back to");
-  plan.stats.count_call();
   run_on_twins(op, plan, cpu_key, *stack);
 }
 
@@ -187,7 +195,9 @@ void run_on_twins(
     const c10::OperatorHandle& op, const OperatorPlan& plan, c10::DispatchKey cpu_key, torch::jit::Stack& stack) {
   if (C10_LIKELY(!(plan.traits & kMovesData)))
     enter_fallback(plan.name, plan.stats);
-  TwinCall call;
+  else
+    plan.stats.native_called();
+  TwinCall call((plan.traits & kReadsRequiresGrad) != 0);
   Arguments arguments(call, plan);
   const size_t count = plan.arguments.size();
   const size_t first = stack.size() - count;

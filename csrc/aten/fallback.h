@@ -24,12 +24,13 @@ IPEX_API void register_fallbacks();
 IPEX_API const std::vector<std::string>& fallback_operators();
 
 // The CPU kernel of `Op` (a struct of at::_ops) on twins: what a native kernel calls when its predicate says no.
-// Results are returned by value, so Op must not be an in-place or out= overload.
+// The call no longer counts as native. Results are returned by value, so Op must not be an in-place or out= overload.
 template <class Op, class... Args>
 auto fallback(Args&&... args) {
   using Result = typename c10::guts::function_traits<typename Op::schema>::return_type;
   static const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(Op::name, Op::overload_name);
   static const OperatorPlan* plan = new OperatorPlan(op);
+  plan->stats.native_declined();
   torch::jit::Stack stack;
   stack.reserve(sizeof...(Args));
   torch::jit::push(stack, std::forward<Args>(args)...);

@@ -19,8 +19,9 @@ const Row& row(const std::string& name) {
 #include "aten/operator_traits.inc"
 #undef IPEX_TRAITS
   };
+  static const Row foreign{kReadsRequiresGrad, 0};
   const auto found = rows->find(name);
-  return found == rows->end() ? none : found->second;
+  return found != rows->end() ? found->second : name.starts_with("aten::") ? none : foreign;
 }
 
 } // namespace

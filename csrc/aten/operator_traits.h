@@ -16,9 +16,11 @@ enum : Traits {
   kMovesData = 1 << 3, // a copy or fill of ours that uses twins: counted as native, not subject to the fallback policy
   kWritesInputs = 1 << 4, // writes arguments that its schema does not mark as written
   kCpuResults = 1 << 5, // results that are host-side by contract stay CPU tensors (see cpu_result_mask)
+  kReadsRequiresGrad = 1 << 6, // its CPU kernel chooses its algorithm by requires_grad of its arguments
 };
 
-// Traits of the operator with this full name ("aten::copy_"); kNoTraits when it has no row.
+// Traits of the operator with this full name ("aten::copy_"); an operator of another library may read
+// requires_grad, for PyTorch's own only the rows say so.
 Traits operator_traits(const std::string& name);
 
 // Bit i is set when result i of an operator with kCpuResults is a CPU tensor.

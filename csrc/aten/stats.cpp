@@ -60,16 +60,16 @@ std::map<std::string, std::pair<int64_t, int64_t>> snapshot_operator_stats() {
   std::map<std::string, std::pair<int64_t, int64_t>> snapshot;
   Table::instance().for_each([&](const std::string& name, const OperatorStats& row) {
     const int64_t fallbacks = row.fallbacks.load(std::memory_order_relaxed);
-    const int64_t calls = row.calls.load(std::memory_order_relaxed);
-    if (calls != 0 || fallbacks != 0)
-      snapshot.emplace(name, std::pair{calls - fallbacks, fallbacks});
+    const int64_t native_calls = row.native.load(std::memory_order_relaxed);
+    if (native_calls != 0 || fallbacks != 0)
+      snapshot.emplace(name, std::pair{native_calls, fallbacks});
   });
   return snapshot;
 }
 
 void reset_operator_stats() {
   Table::instance().for_each([](const std::string&, OperatorStats& row) {
-    row.calls.store(0, std::memory_order_relaxed);
+    row.native.store(0, std::memory_order_relaxed);
     row.fallbacks.store(0, std::memory_order_relaxed);
     row.warned.store(false, std::memory_order_relaxed);
   });
@@ -94,15 +94,13 @@ bool native_enabled() {
 void enter_fallback(const std::string& name, OperatorStats& stats) {
   const FallbackPolicy now = fallback_policy();
   if (C10_UNLIKELY(now != FallbackPolicy::silent)) {
-    if (now == FallbackPolicy::error) {
-      stats.calls.fetch_sub(1, std::memory_order_relaxed);
-      raise(
-          ErrorCode::E105, name, "has no native ipex kernel for these arguments and the fallback policy is 'error'");
-    }
+    IPEX_CHECK(
+        now != FallbackPolicy::error, E105, name,
+        "has no native ipex kernel for these arguments and the fallback policy is 'error'");
     if (!stats.warned.exchange(true, std::memory_order_relaxed))
       TORCH_WARN("[", name, "] runs on the CPU fallback of ipex; this is said once per operator");
   }
-  stats.count_fallback();
+  stats.fallbacks.fetch_add(1, std::memory_order_relaxed);
 }
 
 } // namespace ipex

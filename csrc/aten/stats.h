@@ -12,16 +12,17 @@
 namespace ipex {
 
 struct OperatorStats {
-  std::atomic<int64_t> calls{0}; // all calls that reached the device
-  std::atomic<int64_t> fallbacks{0}; // those that ran on the CPU fallback
+  std::atomic<int64_t> native{0}; // calls that a native kernel served
+  std::atomic<int64_t> fallbacks{0}; // calls that ran on the CPU fallback
   std::atomic<bool> warned{false};
 
-  void count_call() {
-    calls.fetch_add(1, std::memory_order_relaxed);
+  // A call reached a native kernel; native_declined() takes it back when the kernel hands it to the fallback.
+  void native_called() {
+    native.fetch_add(1, std::memory_order_relaxed);
   }
 
-  void count_fallback() {
-    fallbacks.fetch_add(1, std::memory_order_relaxed);
+  void native_declined() {
+    native.fetch_sub(1, std::memory_order_relaxed);
   }
 };
 

@@ -162,8 +162,7 @@ Tensor TwinCall::twin(Tensor tensor, bool written) {
     return pair.cpu;
   }
   Tensor made = make_twin(tensor, written);
-  // Some CPU kernels choose their algorithm by requires_grad (sparse mm reduce, embedding_bag, attention).
-  if (C10_UNLIKELY(tensor.requires_grad()))
+  if (C10_UNLIKELY(with_requires_grad_ && tensor.requires_grad()))
     made.unsafeGetTensorImpl()->set_requires_grad(true);
   tensors_.push_back({std::move(tensor), made, written});
   return made;

@@ -21,6 +21,9 @@ inline bool on_device(const at::Tensor& tensor) {
 
 class TwinCall {
  public:
+  // `with_requires_grad`: twins say requires_grad where their tensors do, for kernels that choose by it.
+  explicit TwinCall(bool with_requires_grad = true) : with_requires_grad_(with_requires_grad) {}
+
   // The twin of `tensor`; a tensor that is not on ipex is its own twin. `written`: the kernel may write it.
   at::Tensor twin(at::Tensor tensor, bool written);
   c10::Storage twin(const c10::Storage& storage, bool written);
@@ -56,6 +59,7 @@ class TwinCall {
   c10::SmallVector<TensorPair, 6> tensors_;
   c10::SmallVector<c10::intrusive_ptr<c10::StorageImpl>, 1> shells_; // aliases of CPU storages that others hold
   c10::ArrayRef<at::Tensor*> results_;
+  const bool with_requires_grad_;
 };
 
 // The storage whose memory `storage` aliases (a twin, as_cpu, from_cpu); null when it owns its memory.

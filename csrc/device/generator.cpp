@@ -17,12 +17,13 @@ struct DeviceGenerator final : public c10::GeneratorImpl {
     cpu.set_current_seed(seed);
   }
 
+  // Pickling asks for an offset and sets it again, except on CPU generators, which have none.
   void set_offset(uint64_t offset) override {
-    cpu.set_offset(offset);
+    IPEX_CHECK(offset == 0, E103, "set_offset", "got ", offset, "; the generator has no offset, accepted: 0");
   }
 
   uint64_t get_offset() const override {
-    return cpu.get_offset();
+    return 0;
   }
 
   uint64_t current_seed() const override {
@@ -60,8 +61,11 @@ at::Generator make_generator() {
 }
 
 at::Generator cpu_generator(const at::Generator& generator) {
-  if (!generator.defined() || generator.device().type() != kDeviceType)
+  if (!generator.defined())
     return generator;
+  IPEX_CHECK(
+      generator.device().type() == kDeviceType, E102, "generator", "Expected a generator on ", kDevice,
+      " like the tensors, got one on ", generator.device());
   return static_cast<DeviceGenerator*>(generator.unsafeGetGeneratorImpl())->cpu;
 }
 

@@ -11,7 +11,7 @@ IPEX_API at::Generator& default_generator();
 
 at::Generator make_generator();
 
-// The CPU generator inside an ipex generator; other generators are returned as they are.
+// The CPU generator inside an ipex generator; an undefined one is returned as it is, one of another device is E102.
 at::Generator cpu_generator(const at::Generator& generator);
 
 } // namespace ipex

@@ -10,11 +10,12 @@
 
 namespace ipex {
 
+// One atomic addition per change: what is current is the difference of what was allocated and what was freed.
 class MemoryCounter {
  public:
   void increase(int64_t amount) {
-    allocated_.fetch_add(amount, std::memory_order_relaxed);
-    const int64_t now = current_.fetch_add(amount, std::memory_order_relaxed) + amount;
+    const int64_t allocated = allocated_.fetch_add(amount, std::memory_order_relaxed) + amount;
+    const int64_t now = allocated - freed_.load(std::memory_order_relaxed);
     int64_t peak = peak_.load(std::memory_order_relaxed);
     while (now > peak && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
     }
@@ -22,35 +23,37 @@ class MemoryCounter {
 
   void decrease(int64_t amount) {
     freed_.fetch_add(amount, std::memory_order_relaxed);
-    current_.fetch_sub(amount, std::memory_order_relaxed);
   }
 
   int64_t current() const {
-    return current_.load(std::memory_order_relaxed);
+    const int64_t freed = freed_.load(std::memory_order_relaxed); // first, so that the difference is never negative
+    return allocated_.load(std::memory_order_relaxed) - freed;
   }
 
   void reset_peak() {
     peak_.store(current(), std::memory_order_relaxed);
   }
 
+  // Accumulated amounts count from here on; `current` goes on.
   void reset_accumulated() {
-    allocated_.store(0, std::memory_order_relaxed);
-    freed_.store(0, std::memory_order_relaxed);
+    allocated_before_.store(allocated_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    freed_before_.store(freed_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
 
   template <class Stat>
   void write_to(Stat& stat) const {
     stat.current = current();
     stat.peak = peak_.load(std::memory_order_relaxed);
-    stat.allocated = allocated_.load(std::memory_order_relaxed);
-    stat.freed = freed_.load(std::memory_order_relaxed);
+    stat.allocated = allocated_.load(std::memory_order_relaxed) - allocated_before_.load(std::memory_order_relaxed);
+    stat.freed = freed_.load(std::memory_order_relaxed) - freed_before_.load(std::memory_order_relaxed);
   }
 
  private:
-  std::atomic<int64_t> current_{0};
-  std::atomic<int64_t> peak_{0};
   std::atomic<int64_t> allocated_{0};
   std::atomic<int64_t> freed_{0};
+  std::atomic<int64_t> peak_{0};
+  std::atomic<int64_t> allocated_before_{0};
+  std::atomic<int64_t> freed_before_{0};
 };
 
 struct MemoryStatistics {

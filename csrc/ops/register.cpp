@@ -43,7 +43,7 @@ template <class Op, class Result, class... Args, Result (*kernel)(Args...)>
 struct Entry<Op, Result(Args...), kernel> {
   static Result call(Args... args) {
     static OperatorStats& stats = operator_stats(full_name<Op>());
-    stats.count_call();
+    stats.native_called();
     if (C10_UNLIKELY((elsewhere(args) || ...) || !native_enabled()))
       return fallback<Op>(std::forward<Args>(args)...);
     return kernel(std::forward<Args>(args)...);
