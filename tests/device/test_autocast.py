@@ -116,7 +116,9 @@ def train(device: str, dtype: torch.dtype, scaled: bool) -> list[float]:
 def test_training_follows_cpu(dtype: torch.dtype, scaled: bool) -> None:
     actual, expected = train("ipex", dtype, scaled), train("cpu", dtype, scaled)
     assert actual[-1] < actual[0]
-    torch.testing.assert_close(torch.tensor(actual), torch.tensor(expected), rtol=2e-2, atol=1e-3)  # a few steps of dtype
+    torch.testing.assert_close(
+        torch.tensor(actual), torch.tensor(expected), rtol=2e-2, atol=1e-3
+    )  # a few steps of dtype
 
 
 def test_scaler_skips_a_step_with_infinite_gradients() -> None:

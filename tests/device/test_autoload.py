@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from device.programs import run_program
 
 LAZY = "import sys, torch\nassert 'torch_ipex_device' not in sys.modules\n"

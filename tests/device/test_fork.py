@@ -7,6 +7,7 @@ used it with more, on stock CPU as well.
 from __future__ import annotations
 
 import pytest
+
 from device.programs import run_program
 
 FORKED = """

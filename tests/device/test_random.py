@@ -55,7 +55,9 @@ def test_rand_like_and_in_place_use_the_ipex_generator() -> None:
     assert torch.equal(torch.get_rng_state(), cpu_state)
 
 
-@pytest.mark.parametrize("seed_it", [torch.manual_seed, lambda s: torch.ipex.manual_seed(s), lambda s: torch.ipex.manual_seed_all(s)])
+@pytest.mark.parametrize(
+    "seed_it", [torch.manual_seed, lambda s: torch.ipex.manual_seed(s), lambda s: torch.ipex.manual_seed_all(s)]
+)
 def test_manual_seed_repeats(seed_it: Callable[[int], object]) -> None:
     seed_it(5)
     first = torch.rand(3, device="ipex")
@@ -126,5 +128,5 @@ def test_generator_is_copied_with_its_state() -> None:
 
 @pytest.mark.parametrize(("device", "generator_device"), [("ipex", "cpu"), ("cpu", "ipex")])
 def test_generator_of_another_device_is_refused(device: str, generator_device: str) -> None:
-    with pytest.raises(RuntimeError, match="(?i)generator|device"):
+    with pytest.raises(RuntimeError, match=r"[Ee]xpected .* generator"):
         torch.rand(3, device=device, generator=torch.Generator(generator_device))

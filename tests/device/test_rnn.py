@@ -73,7 +73,9 @@ def test_initial_state_gets_gradients(layer: str) -> None:
     check(module, torch.randn(4, 3, 5, requires_grad=True), states)
 
 
-@pytest.mark.parametrize("layer", ["lstm", "lstm_two_layers", "lstm_bidirectional", "lstm_projection", "gru", "rnn_tanh"])
+@pytest.mark.parametrize(
+    "layer", ["lstm", "lstm_two_layers", "lstm_bidirectional", "lstm_projection", "gru", "rnn_tanh"]
+)
 @pytest.mark.parametrize("enforce_sorted", [True, False])
 def test_packed_sequences_match_cpu(layer: str, enforce_sorted: bool) -> None:
     torch.manual_seed(0)
@@ -101,7 +103,7 @@ def test_packed_sequence_moves_with_its_batch_sizes_on_cpu() -> None:
 
 
 def test_lengths_on_the_device_are_refused_as_on_cuda() -> None:
-    with pytest.raises(RuntimeError, match="lengths.* CPU int64"):
+    with pytest.raises(RuntimeError, match=r"lengths.* CPU int64"):
         pack_padded_sequence(torch.randn(4, 2, 3, device="ipex"), torch.tensor([4, 2], device="ipex"))
 
 
@@ -133,7 +135,9 @@ def test_only_one_output_of_the_cell_used() -> None:
     x = torch.randn(2, 4)
     for output in (0, 1):
         gradients = torch.autograd.grad(module(x)[output].sum(), list(module.parameters()))
-        assert_same(torch.autograd.grad(twin(x.ipex())[output].sum(), list(twin.parameters())), gradients, coefficient=10)
+        assert_same(
+            torch.autograd.grad(twin(x.ipex())[output].sum(), list(twin.parameters())), gradients, coefficient=10
+        )
 
 
 def test_dropout_between_layers_draws_the_cpu_masks() -> None:

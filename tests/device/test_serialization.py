@@ -99,7 +99,9 @@ def dense(x: torch.Tensor) -> torch.Tensor:
 def test_copies_are_what_they_are_on_cpu(kind: str, how: str) -> None:
     copies = {"save": round_trip, "deepcopy": copy.deepcopy, "pickle": lambda value: pickle.loads(pickle.dumps(value))}
     torch.manual_seed(0)
-    expected = copies[how](KINDS[kind]("cpu"))
+    expected = KINDS[kind]("cpu")
+    if (kind, how) != ("sparse_csr", "deepcopy"):  # which fails on CPU: "Cannot access storage of SparseCsrTensorImpl"
+        expected = copies[how](expected)
     torch.manual_seed(0)
     x = KINDS[kind]("ipex")
     y = copies[how](x)
@@ -128,7 +130,9 @@ def test_module_and_optimizer_resume() -> None:
     assert torch.equal(resumed[2].weight, model[2].weight)
 
 
-@pytest.mark.parametrize("module", [nn.LSTM(3, 4, 2), nn.TransformerEncoderLayer(8, 2, 16), nn.Embedding(5, 3)], ids=str)
+@pytest.mark.parametrize(
+    "module", [nn.LSTM(3, 4, 2), nn.TransformerEncoderLayer(8, 2, 16), nn.Embedding(5, 3)], ids=str
+)
 def test_deepcopy_of_modules(module: nn.Module) -> None:
     original = module.to("ipex")
     clone = copy.deepcopy(original)

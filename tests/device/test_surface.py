@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import _torch_ipex_device_autoload as autoload
 import pytest
 import torch
+
+import _torch_ipex_device_autoload as autoload
 
 OFFERED = sorted(autoload.SURFACE)
 DECISIONS = Path(__file__).parents[2] / "docs" / "device.md"
@@ -18,7 +19,9 @@ def test_offered_name_resolves(name: str) -> None:
     assert getattr(torch.ipex, name) is getattr(torch.ipex, name)
 
 
-@pytest.mark.parametrize("name", ["cudart", "graph", "MemPool", "nvtx", "temperature", "memory_snapshot", "max_memory_cached"])
+@pytest.mark.parametrize(
+    "name", ["cudart", "graph", "MemPool", "nvtx", "temperature", "memory_snapshot", "max_memory_cached"]
+)
 def test_meaningless_name_is_absent(name: str) -> None:
     assert not hasattr(torch.ipex, name)
 
@@ -163,7 +166,9 @@ def test_capability_agrees_with_instruction_set() -> None:
 
 def test_bfloat16_works_on_every_machine() -> None:
     assert torch.ipex.is_bf16_supported()
-    result = torch.ones(2, 2, dtype=torch.bfloat16, device="ipex") @ torch.ones(2, 2, dtype=torch.bfloat16, device="ipex")
+    result = torch.ones(2, 2, dtype=torch.bfloat16, device="ipex") @ torch.ones(
+        2, 2, dtype=torch.bfloat16, device="ipex"
+    )
     assert result.tolist() == [[2, 2], [2, 2]]
 
 
