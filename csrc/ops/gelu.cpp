@@ -2,7 +2,8 @@
 // (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2 in its place when `approximate` is "tanh".
 //
 //   schema  aten::gelu(Tensor self, *, str approximate='none') -> Tensor
-//   src     dense in any dimension order; f32, bf16, f16        dst  same shape, strides and dtype
+//   src     dense in any dimension order; f32, bf16, f16
+//   dst     same shape, strides and dtype
 //   else    CPU fallback: gaps or overlaps in memory, other dtypes, no elements
 //   errors  RuntimeError when `approximate` is neither "none" nor "tanh"
 //   source  oneDNN developer guide, "Eltwise"

@@ -1,13 +1,13 @@
 // diff_src = diff_dst * gelu'(src), with gelu'(x) = Phi(x) + x * Phi'(x) and Phi as in gelu.cpp.
 //
-//   schema  aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate='none') -> Tensor
-//   src, diff_dst  same shape and strides, dense in any dimension order; f32, bf16, f16
-//   diff_src       same shape, strides and dtype
-//   else    CPU fallback: other strides and dtypes, broadcasting, no elements; with "tanh" also |src| > 1e9 or NaN
-//   (oneDNN
-//           computes src^3, which overflows where stock PyTorch's formula does not)
-//   errors  RuntimeError when `approximate` is neither "none" nor "tanh"
-//   source  oneDNN developer guide, "Eltwise"
+//   schema    aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate='none') -> Tensor
+//   src       dense in any dimension order; f32, bf16, f16
+//   diff_dst  same shape, strides and dtype
+//   diff_src  same shape, strides and dtype
+//   else      CPU fallback: other strides and dtypes, broadcasting, no elements; with "tanh" also |src| > 1e9 or NaN
+//             (oneDNN computes src^3, which overflows where stock PyTorch's formula does not)
+//   errors    RuntimeError when `approximate` is neither "none" nor "tanh"
+//   source    oneDNN developer guide, "Eltwise"
 #include "aten/fallback.h"
 #include "device/storage.h"
 #include "onednn/eltwise.h"

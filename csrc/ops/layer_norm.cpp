@@ -2,10 +2,14 @@
 // the dimensions of `normalized_shape`.
 //
 //   schema  aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps)
-//   -> (Tensor, Tensor, Tensor) src     any strides; f32; weight and bias f32, contiguous, or absent dst     same
-//   shape, contiguous; mean and rstd with the normalised dimensions of size 1 else    CPU fallback: other dtypes, no
-//   elements, shapes that do not fit (stock PyTorch has the error) errors  RuntimeError when a shape does not fit
-//   `normalized_shape` source  oneDNN developer guide, "Layer Normalization"
+//           ->
+//           (Tensor, Tensor, Tensor)
+//   src     any strides; f32
+//   params  weight and bias, each f32 and contiguous, or absent
+//   dst     same shape, contiguous; mean and rstd with the normalised dimensions of size 1
+//   else    CPU fallback: other dtypes, no elements, shapes that do not fit, a variance above 3.4e38
+//   errors  RuntimeError when a shape does not fit `normalized_shape`
+//   source  oneDNN developer guide, "Layer Normalization"
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -22,9 +26,9 @@ namespace ipex::ops {
 
 namespace {
 
-// Turns the variance that oneDNN left in `rstd` into what PyTorch keeps. A row with NaN, infinities or an overflow has
-// no finite variance and is NaN in all three results, whatever of it oneDNN could compute.
-void finish_statistics(const at::Tensor& dst, const at::Tensor& mean, const at::Tensor& rstd, double eps) {
+// Turns the variance that oneDNN left in `rstd` into what PyTorch keeps. A row that holds NaN or infinities is NaN in
+// all three results, whatever of it oneDNN could compute. False when the variance of finite values overflowed.
+bool finish_statistics(const at::Tensor& dst, const at::Tensor& mean, const at::Tensor& rstd, double eps) {
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   const int64_t channels = dst.numel() / rstd.numel();
   auto* values = static_cast<float*>(write_bytes(dst));
@@ -33,11 +37,14 @@ void finish_statistics(const at::Tensor& dst, const at::Tensor& mean, const at::
   for (int64_t row = 0; row < rstd.numel(); ++row) {
     const float variance = rstds[row];
     rstds[row] = 1 / std::sqrt(variance + static_cast<float>(eps));
-    if (C10_UNLIKELY(!std::isfinite(variance))) {
-      means[row] = rstds[row] = kNaN;
-      std::fill_n(values + row * channels, channels, kNaN);
-    }
+    if (C10_LIKELY(std::isfinite(variance)))
+      continue;
+    if (std::isfinite(means[row]) && !std::isnan(variance))
+      return false;
+    means[row] = rstds[row] = kNaN;
+    std::fill_n(values + row * channels, channels, kNaN);
   }
+  return true;
 }
 
 } // namespace
@@ -69,7 +76,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm(
        {DNNL_ARG_DST, write_bytes(dst)},
        {DNNL_ARG_MEAN, write_bytes(mean)},
        {DNNL_ARG_VARIANCE, write_bytes(rstd)}});
-  finish_statistics(dst, mean, rstd, eps);
+  if (!finish_statistics(dst, mean, rstd, eps))
+    return fallback<at::_ops::native_layer_norm>(input, normalized_shape, weight, bias, eps);
   return {dst, mean, rstd};
 }
 

@@ -1,13 +1,16 @@
 // With x = (src - mean) * rstd and g = diff_dst * weight over N channels:
-//   diff_src = rstd * (g - sum_c g / N - x * sum_c (g * x) / N), diff_weight = sum_rows diff_dst * x, diff_bias =
-//   sum_rows diff_dst.
+// diff_src = rstd * (g - sum_c g / N - x * sum_c (g * x) / N), diff_weight = sum_rows diff_dst * x and
+// diff_bias = sum_rows diff_dst.
 //
-//   schema  aten::native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean,
-//   Tensor rstd, Tensor? weight, Tensor? bias, bool[3] output_mask) -> (Tensor, Tensor, Tensor) src, diff_dst  any
-//   strides; f32; weight and bias f32, contiguous, or absent; mean and rstd as the forward made them results diff_src,
-//   diff_weight and diff_bias, contiguous; those that `output_mask` leaves out are undefined else    CPU fallback:
-//   other dtypes, no elements, shapes that do not fit, a masked-in gradient without its parameter errors  RuntimeError
-//   when a shape does not fit `normalized_shape` source  oneDNN developer guide, "Layer Normalization"
+//   schema    aten::native_layer_norm_backward(Tensor grad_out, Tensor input, SymInt[] normalized_shape, Tensor mean,
+//             Tensor rstd, Tensor? weight, Tensor? bias, bool[3] output_mask) -> (Tensor, Tensor, Tensor)
+//   src       any strides; f32
+//   diff_dst  same shape and dtype, any strides
+//   params    weight and bias, each f32 and contiguous, or absent; mean and rstd as the forward operator made them
+//   results   diff_src, diff_weight, diff_bias, contiguous; what `output_mask` leaves out is undefined
+//   else      CPU fallback: other dtypes, no elements, shapes that do not fit, a gradient asked for an absent parameter
+//   errors    RuntimeError when a shape does not fit `normalized_shape`
+//   source    oneDNN developer guide, "Layer Normalization"
 #include <ATen/ops/empty.h>
 
 #include "aten/fallback.h"

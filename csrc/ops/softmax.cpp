@@ -1,9 +1,11 @@
 // softmax(src)[c] = exp(src[c] - max) / sum_c exp(src[c] - max) over `dim`.
 //
 //   schema  aten::_softmax(Tensor self, int dim, bool half_to_float) -> Tensor
-//   src     any strides, `dim` the last dimension that is not 1; f32, bf16, f16        dst  same shape and dtype,
-//   contiguous else    CPU fallback: other dimensions and dtypes, no elements, half_to_float (which stock PyTorch
-//   refuses on CPU) errors  IndexError when `dim` is out of range source  oneDNN developer guide, "Softmax"
+//   src     any strides, `dim` the last dimension that is not 1; f32, bf16, f16
+//   dst     same shape and dtype, contiguous
+//   else    CPU fallback: other dimensions and dtypes, no elements, half_to_float
+//   errors  IndexError when `dim` is out of range, RuntimeError when half_to_float is set (a mode for GPUs)
+//   source  oneDNN developer guide, "Softmax"
 #include <ATen/ops/empty.h>
 
 #include "aten/fallback.h"

@@ -1,11 +1,13 @@
 // diff_src[c] = dst[c] * (diff_dst[c] - sum_c diff_dst[c] * dst[c]) over `dim`: the gradient of softmax.
 //
-//   schema  aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor
-//   diff_dst, dst  any strides, `dim` the last dimension that is not 1; f32, bf16, f16
-//   diff_src       same shape and dtype, contiguous
-//   else    CPU fallback: other dimensions and dtypes, no elements, operands of different dtypes or shapes
-//   errors  IndexError when `dim` is out of range
-//   source  oneDNN developer guide, "Softmax"
+//   schema    aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) ->
+//             Tensor
+//   dst       any strides, `dim` the last dimension that is not 1; f32, bf16, f16
+//   diff_dst  same shape and dtype, any strides
+//   diff_src  same shape and dtype, contiguous
+//   else      CPU fallback: other dimensions, dtypes and instruction sets (oneDNN 3.2 needs AVX-512), no elements
+//   errors    IndexError when `dim` is out of range
+//   source    oneDNN developer guide, "Softmax"
 #include <ATen/ops/empty.h>
 
 #include "aten/fallback.h"

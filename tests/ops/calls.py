@@ -1,0 +1,79 @@
+"""Calls one operator on CPU and on ipex with equal arguments, and says which path the ipex call took."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+import torch_ipex_device
+from torch_ipex_device.testing.transfer import Transfer
+
+from .rows import Make, Row, Shape
+
+IPEX = torch_ipex_device.DEVICE
+
+
+class Paths(NamedTuple):
+    """How often the operator ran natively and on the fallback."""
+
+    native: int
+    fallback: int
+
+
+def split(arguments: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Returns positional and keyword arguments: a row writes the latter as a dictionary at the end."""
+    if arguments and isinstance(arguments[-1], dict):
+        return arguments[:-1], arguments[-1]
+    return arguments, {}
+
+
+def on_cpu(row: Row, arguments: tuple[Any, ...]) -> Any:
+    """Returns the result of stock PyTorch."""
+    positional, keywords = split(arguments)
+    return row.call(*positional, **keywords)
+
+
+def on_ipex(row: Row, arguments: tuple[Any, ...]) -> tuple[Any, Paths]:
+    """Returns the result on ipex and the path taken; the arguments are copied with their strides and offsets."""
+    positional, keywords = split(Transfer(IPEX)(arguments))
+    torch.ipex.reset_fallback_stats()
+    result = row.call(*positional, **keywords)
+    counts = torch.ipex.operator_stats().get(row.operator, (0, 0))
+    return result, Paths(*counts)
+
+
+def in_float64(value: Any) -> Any:
+    """Returns nested arguments with floating-point tensors and dtypes widened."""
+    if isinstance(value, torch.Tensor):
+        return value.double() if value.is_floating_point() else value
+    if isinstance(value, torch.dtype):
+        return torch.float64 if value.is_floating_point else value
+    if isinstance(value, tuple):
+        return tuple(in_float64(item) for item in value)
+    return value
+
+
+def has_kernel(row: Row, dtype: torch.dtype = torch.float32) -> bool:
+    """Returns whether oneDNN has a kernel for the operator and dtype on this instruction set."""
+    isa = torch_ipex_device._C.cpu_isa()
+    if dtype not in row.dtypes or (row.isa and not isa.startswith(row.isa)):
+        return False
+    if dtype is torch.bfloat16:
+        return isa.startswith("avx512")
+    return dtype is torch.float32 or isa.startswith(("avx512_core_fp16", "avx512_core_amx"))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    """Returns a generator of its own, so that tests do not depend on their order."""
+    return torch.Generator().manual_seed(seed)
+
+
+def contiguous(dtype: torch.dtype = torch.float32, seed: int = 0) -> Make:
+    """Returns a `make` for random tensors."""
+    source = generator(seed)
+
+    def make(shape: Shape) -> torch.Tensor:
+        return torch.randn(shape, generator=source).mul_(2).to(dtype)
+
+    return make
