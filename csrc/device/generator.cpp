@@ -11,7 +11,8 @@ namespace {
 
 struct DeviceGenerator final : public c10::GeneratorImpl {
   explicit DeviceGenerator(at::Generator inner)
-      : c10::GeneratorImpl(kDevice, c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)), cpu(std::move(inner)) {}
+      : c10::GeneratorImpl(kDevice, c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)),
+        cpu(std::move(inner)) {}
 
   void set_current_seed(uint64_t seed) override {
     cpu.set_current_seed(seed);
@@ -64,8 +65,13 @@ at::Generator cpu_generator(const at::Generator& generator) {
   if (!generator.defined())
     return generator;
   IPEX_CHECK(
-      generator.device().type() == kDeviceType, E102, "generator", "Expected a generator on ", kDevice,
-      " like the tensors, got one on ", generator.device());
+      generator.device().type() == kDeviceType,
+      E102,
+      "generator",
+      "Expected a generator on ",
+      kDevice,
+      " like the tensors, got one on ",
+      generator.device());
   return static_cast<DeviceGenerator*>(generator.unsafeGetGeneratorImpl())->cpu;
 }
 

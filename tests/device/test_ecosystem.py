@@ -94,6 +94,14 @@ def test_profiler_sees_operators_and_memory() -> None:
     assert any(nbytes >= 1 << 20 for nbytes in on_device)
 
 
+def test_older_profiler_measures_device_time() -> None:
+    x = torch.ones(200, 200, device="ipex")
+    with torch.autograd.profiler.profile(use_device="ipex") as profiled:
+        x.cumsum(0)
+    (event,) = [event for event in profiled.key_averages() if event.key == "aten::cumsum"]
+    assert 0 < event.device_time_total < 10 * event.cpu_time_total
+
+
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Rprop", "ASGD", "Adadelta"])
 @pytest.mark.parametrize("foreach", [False, True])
 def test_capturable_optimizers_match_plain_ones_on_cpu(name: str, foreach: bool) -> None:
