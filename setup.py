@@ -23,11 +23,15 @@ def dnnl_cmake_args() -> list[str]:
     try:
         distribution = importlib.metadata.distribution(DNNL_DEVEL)
     except importlib.metadata.PackageNotFoundError:
-        sys.exit(f"oneDNN headers not found; run: pip install {DNNL_DEVEL}==2023.2.0, or set DNNL_ROOT to an installation")
+        sys.exit(
+            f"oneDNN headers not found; run: pip install {DNNL_DEVEL}==2023.2.0, or set DNNL_ROOT to an installation"
+        )
     for file in distribution.files or ():
         if file.name == "dnnl-config.cmake":
             return [f"-Ddnnl_DIR={Path(os.fspath(distribution.locate_file(file))).resolve().parent}"]
-    sys.exit(f"package {DNNL_DEVEL} holds no dnnl-config.cmake; reinstall it, or set DNNL_ROOT to a oneDNN installation")
+    sys.exit(
+        f"package {DNNL_DEVEL} holds no dnnl-config.cmake; reinstall it, or set DNNL_ROOT to a oneDNN installation"
+    )
 
 
 class CMakeBuild(build_ext):
@@ -37,7 +41,9 @@ class CMakeBuild(build_ext):
         try:
             import torch
         except ModuleNotFoundError:
-            sys.exit("PyTorch is needed to build; run: pip install torch==2.13.0, or build with isolation: pip install .")
+            sys.exit(
+                "PyTorch is needed to build; run: pip install torch==2.13.0, or build with isolation: pip install ."
+            )
         package = Path(self.get_ext_fullpath(ext.name)).resolve().parent
         build = Path(os.environ.get("IPEX_BUILD_DIR") or self.build_temp).resolve()  # set it to build incrementally
         build.mkdir(parents=True, exist_ok=True)

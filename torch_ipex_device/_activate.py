@@ -36,8 +36,9 @@ def activate() -> ModuleType:
 
 
 def _switch_on(extension: ModuleType) -> None:
-    import _torch_ipex_device_autoload as autoload
     import torch
+
+    import _torch_ipex_device_autoload as autoload
 
     from . import torch_patches
 

@@ -73,7 +73,7 @@ def _find_dnnl() -> Path:
         raise error("E302", "torch_ipex_device", message) from cause
     for file in distribution.files or ():
         if file.name == DNNL_SONAME:
-            return Path(os.fspath(distribution.locate_file(file))).resolve()
+            return Path(str(distribution.locate_file(file))).resolve()
     raise error("E302", "torch_ipex_device", f"package {DNNL_DISTRIBUTION} has no {DNNL_SONAME}; {_DNNL_REMEDY}")
 
 
@@ -85,4 +85,6 @@ def _load_dnnl(path: Path) -> None:
     library.dnnl_version.restype = ctypes.POINTER(ctypes.c_int * 3)
     major, minor, _ = library.dnnl_version().contents
     if (major, minor) < (3, 2) or major != 3:
-        raise error("E302", "torch_ipex_device", f"{path} is oneDNN {major}.{minor}, 3.2 or later needed; {_DNNL_REMEDY}")
+        raise error(
+            "E302", "torch_ipex_device", f"{path} is oneDNN {major}.{minor}, 3.2 or later needed; {_DNNL_REMEDY}"
+        )

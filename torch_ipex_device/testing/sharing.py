@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .flatten import components, tensors_in
-
 import torch
+
+from .flatten import components, tensors_in
 
 
 def describe_sharing(result: object, arguments: object) -> list[str]:
