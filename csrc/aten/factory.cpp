@@ -22,8 +22,7 @@ void check_options(
     std::optional<at::Device> device,
     std::optional<bool> pin_memory) {
   check_device(device, op);
-  IPEX_CHECK(
-      !layout || *layout == at::kStrided, E104, op, "got layout ", *layout, "; accepted here: torch.strided");
+  IPEX_CHECK(!layout || *layout == at::kStrided, E104, op, "got layout ", *layout, "; accepted here: torch.strided");
   IPEX_CHECK(
       !pin_memory.value_or(false), E203, op, "only CPU tensors can be pinned; drop pin_memory=True or the device");
 }
@@ -36,9 +35,10 @@ Tensor empty_memory_format(
     std::optional<bool> pin_memory,
     std::optional<at::MemoryFormat> memory_format) {
   check_options("empty", layout, device, pin_memory);
-  Tensor made = at::detail::empty_generic(
-      size, &device_allocator(), kDenseKeys, c10::dtype_or_default(dtype), memory_format);
-  if (C10_UNLIKELY(at::globalContext().deterministicAlgorithms() && at::globalContext().deterministicFillUninitializedMemory()))
+  Tensor made =
+      at::detail::empty_generic(size, &device_allocator(), kDenseKeys, c10::dtype_or_default(dtype), memory_format);
+  if (C10_UNLIKELY(
+          at::globalContext().deterministicAlgorithms() && at::globalContext().deterministicFillUninitializedMemory()))
     at::native::fill_empty_deterministic_(made);
   return made;
 }
@@ -51,9 +51,10 @@ Tensor empty_strided(
     std::optional<at::Device> device,
     std::optional<bool> pin_memory) {
   check_options("empty_strided", layout, device, pin_memory);
-  Tensor made = at::detail::empty_strided_generic(
-      size, stride, &device_allocator(), kDenseKeys, c10::dtype_or_default(dtype));
-  if (C10_UNLIKELY(at::globalContext().deterministicAlgorithms() && at::globalContext().deterministicFillUninitializedMemory()))
+  Tensor made =
+      at::detail::empty_strided_generic(size, stride, &device_allocator(), kDenseKeys, c10::dtype_or_default(dtype));
+  if (C10_UNLIKELY(
+          at::globalContext().deterministicAlgorithms() && at::globalContext().deterministicFillUninitializedMemory()))
     at::native::fill_empty_deterministic_(made);
   return made;
 }
@@ -65,12 +66,21 @@ const Tensor& resize_(const Tensor& self, c10::IntArrayRef size, std::optional<a
 
 void check_storage(const char* op, const Tensor& self, const at::Storage& source) {
   IPEX_CHECK(
-      source.device_type() == kDeviceType, E102, op, "Expected all tensors to be on the same device: self is on ",
-      self.device(), ", source is on ", source.device());
+      source.device_type() == kDeviceType,
+      E102,
+      op,
+      "Expected all tensors to be on the same device: self is on ",
+      self.device(),
+      ", source is on ",
+      source.device());
 }
 
 Tensor& set_storage_offset(
-    Tensor& self, at::Storage source, int64_t storage_offset, c10::IntArrayRef size, c10::IntArrayRef stride) {
+    Tensor& self,
+    at::Storage source,
+    int64_t storage_offset,
+    c10::IntArrayRef size,
+    c10::IntArrayRef stride) {
   check_storage("set_", self, source);
   return at::native::set_storage_cpu_(self, std::move(source), storage_offset, size, stride);
 }

@@ -53,10 +53,16 @@ class Arguments {
       return;
     const std::string& name = plan_.argument_names[index];
     raise(
-        ErrorCode::E102, plan_.name,
+        ErrorCode::E102,
+        plan_.name,
         c10::str(
-            "Expected all tensors to be on the same device: ", name, " is on ", tensor.device(),
-            ", another argument is on ipex:0; move it with ", name, ".to(\"ipex\")"));
+            "Expected all tensors to be on the same device: ",
+            name,
+            " is on ",
+            tensor.device(),
+            ", another argument is on ipex:0; move it with ",
+            name,
+            ".to(\"ipex\")"));
   }
 
   void replace_list(IValue& value, size_t index) {
@@ -155,8 +161,12 @@ template <c10::DispatchKey cpu_key>
 void global_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const OperatorPlan plan(op);
   IPEX_CHECK(
-      op.hasComputedKernelForDispatchKey(cpu_key), E106, plan.name, "has no kernel for ipex and none for ",
-      c10::toString(cpu_key), " to fall back to");
+      op.hasComputedKernelForDispatchKey(cpu_key),
+      E106,
+      plan.name,
+      "has no kernel for ipex and none for ",
+      c10::toString(cpu_key),
+      " to fall back to");
   run_on_twins(op, plan, cpu_key, *stack);
 }
 
@@ -192,7 +202,10 @@ void register_key() {
 } // namespace
 
 void run_on_twins(
-    const c10::OperatorHandle& op, const OperatorPlan& plan, c10::DispatchKey cpu_key, torch::jit::Stack& stack) {
+    const c10::OperatorHandle& op,
+    const OperatorPlan& plan,
+    c10::DispatchKey cpu_key,
+    torch::jit::Stack& stack) {
   if (C10_LIKELY(!(plan.traits & kMovesData)))
     enter_fallback(plan.name, plan.stats);
   else
@@ -225,8 +238,8 @@ const std::vector<std::string>& fallback_operators() {
   return registered();
 }
 
-#define IPEX_GLOBAL_FALLBACK(device_key, cpu_key)                                                            \
-  TORCH_LIBRARY_IMPL(_, device_key, m) {                                                                     \
+#define IPEX_GLOBAL_FALLBACK(device_key, cpu_key)                                                         \
+  TORCH_LIBRARY_IMPL(_, device_key, m) {                                                                  \
     m.fallback(torch::CppFunction::makeFromBoxedFunction<&global_fallback<c10::DispatchKey::cpu_key>>()); \
   }
 

@@ -14,7 +14,11 @@ namespace ipex {
 
 // Replaces the arguments on `stack` by twins, runs the kernel for `cpu_key` and leaves ipex results on `stack`.
 // Counted; asks the fallback policy. Errors of the kernel pass through, the ipex tensors keep their metadata then.
-void run_on_twins(const c10::OperatorHandle& op, const OperatorPlan& plan, c10::DispatchKey cpu_key, torch::jit::Stack& stack);
+void run_on_twins(
+    const c10::OperatorHandle& op,
+    const OperatorPlan& plan,
+    c10::DispatchKey cpu_key,
+    torch::jit::Stack& stack);
 
 // Registers the fallback for every operator that has a CPU kernel and no ipex kernel; once per process. An operator
 // registered this way takes precedence over PyTorch's CompositeExplicitAutograd kernels, as it does on CPU.

@@ -1,5 +1,5 @@
-// What one operator's schema means for a call on twins, worked out once: which arguments hold tensors, which are written,
-// where generators and devices stand.
+// What one operator's schema means for a call on twins, worked out once: which arguments hold tensors, which are
+// written, where generators and devices stand.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>

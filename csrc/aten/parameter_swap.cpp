@@ -1,7 +1,7 @@
 // Lets Module.to() and `p.data = ...` change the tensor inside a Parameter instead of replacing the Parameter.
 //
-// PyTorch asks whether two tensors have compatible implementations and says no for CPU and PrivateUse1, which would untie
-// tied weights and leave optimizers with stale parameters. Both use the plain TensorImpl, so they are compatible.
+// PyTorch asks whether two tensors have compatible implementations and says no for CPU and PrivateUse1, which would
+// untie tied weights and leave optimizers with stale parameters. Both use the plain TensorImpl, so they are compatible.
 #include "device/device.h"
 
 namespace ipex {

@@ -49,8 +49,7 @@ std::tuple<Tensor, Tensor, Tensor> lstm_cell_backward(
   if (has_cy)
     grad_c = grad_c + *grad_cy;
   const Tensor grad_gates = at::cat(
-      {grad_c * g * i * (1 - i), grad_c * cx * f * (1 - f), grad_c * i * (1 - g * g),
-       grad_h * tanh_cy * o * (1 - o)},
+      {grad_c * g * i * (1 - i), grad_c * cx * f * (1 - f), grad_c * i * (1 - g * g), grad_h * tanh_cy * o * (1 - o)},
       1);
   return {grad_gates, grad_c * f, has_bias ? grad_gates.sum(0) : Tensor()};
 }
@@ -69,7 +68,9 @@ std::tuple<Tensor, Tensor> gru_cell(
 }
 
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> gru_cell_backward(
-    const Tensor& grad_hy, const Tensor& workspace, bool has_bias) {
+    const Tensor& grad_hy,
+    const Tensor& workspace,
+    bool has_bias) {
   const auto chunks = workspace.unsafe_chunk(5, 1);
   const Tensor &r = chunks[0], &z = chunks[1], &n = chunks[2], &hx = chunks[3], &hn = chunks[4];
   const Tensor grad_n = grad_hy * (1 - z) * (1 - n * n);
@@ -78,7 +79,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> gru_cell_backward(
   const Tensor grad_input = at::cat({grad_r, grad_z, grad_n}, 1);
   const Tensor grad_hidden = at::cat({grad_r, grad_z, grad_n * r}, 1);
   return {
-      grad_input, grad_hidden, grad_hy * z, has_bias ? grad_input.sum(0) : Tensor(),
+      grad_input,
+      grad_hidden,
+      grad_hy * z,
+      has_bias ? grad_input.sum(0) : Tensor(),
       has_bias ? grad_hidden.sum(0) : Tensor()};
 }
 

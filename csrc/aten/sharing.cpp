@@ -22,8 +22,14 @@ at::MapAllocator* mapping_of(c10::StorageImpl& storage) {
 
 c10::StorageImpl& shareable_storage(const at::Tensor& tensor) {
   IPEX_CHECK(
-      on_device(tensor) && tensor.has_storage(), E204, "share_memory_", "got a tensor of layout ", tensor.layout(), " on ",
-      tensor.device(), "; accepted: strided ipex tensors");
+      on_device(tensor) && tensor.has_storage(),
+      E204,
+      "share_memory_",
+      "got a tensor of layout ",
+      tensor.layout(),
+      " on ",
+      tensor.device(),
+      "; accepted: strided ipex tensors");
   return *tensor.storage().unsafeGetStorageImpl();
 }
 
@@ -33,7 +39,9 @@ SharedMemory share_storage(const at::Tensor& tensor) {
   c10::StorageImpl& storage = shareable_storage(tensor);
   if (mapping_of(storage) == nullptr) {
     IPEX_CHECK(
-        aliased_storage(storage) == nullptr, E204, "share_memory_",
+        aliased_storage(storage) == nullptr,
+        E204,
+        "share_memory_",
         "got a tensor that is an alias of another library's or the CPU's memory; accepted: a tensor with memory of its "
         "own, for example tensor.clone()");
     const void* bytes = write_bytes(storage);

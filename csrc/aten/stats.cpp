@@ -95,7 +95,9 @@ void enter_fallback(const std::string& name, OperatorStats& stats) {
   const FallbackPolicy now = fallback_policy();
   if (C10_UNLIKELY(now != FallbackPolicy::silent)) {
     IPEX_CHECK(
-        now != FallbackPolicy::error, E105, name,
+        now != FallbackPolicy::error,
+        E105,
+        name,
         "has no native ipex kernel for these arguments and the fallback policy is 'error'");
     if (!stats.warned.exchange(true, std::memory_order_relaxed))
       TORCH_WARN("[", name, "] runs on the CPU fallback of ipex; this is said once per operator");

@@ -30,8 +30,11 @@ void release_storage(void* context) {
 c10::intrusive_ptr<StorageImpl> alias(StorageImpl* owner, void* data, c10::Device device, c10::Allocator* allocator) {
   c10::raw::intrusive_ptr::incref(owner);
   return c10::make_intrusive<StorageImpl>(
-      StorageImpl::use_byte_size_t(), static_cast<int64_t>(owner->nbytes()),
-      c10::DataPtr(data, owner, &release_storage, device), allocator, owner->resizable());
+      StorageImpl::use_byte_size_t(),
+      static_cast<int64_t>(owner->nbytes()),
+      c10::DataPtr(data, owner, &release_storage, device),
+      allocator,
+      owner->resizable());
 }
 
 // The same keys on another backend. Python keys are dropped: a twin has no Python object to dispatch to.
@@ -65,8 +68,7 @@ Tensor remake_sparse_compressed(const Tensor& from, DispatchKeySet keys, c10::De
   auto* old = static_cast<at::SparseCsrTensorImpl*>(from.unsafeGetTensorImpl());
   Tensor made = at::detail::make_tensor<at::SparseCsrTensorImpl>(keys, device, old->layout(), old->dtype());
   static_cast<at::SparseCsrTensorImpl*>(made.unsafeGetTensorImpl())
-      ->set_member_tensors(
-          map(old->compressed_indices()), map(old->plain_indices()), map(old->values()), old->sizes());
+      ->set_member_tensors(map(old->compressed_indices()), map(old->plain_indices()), map(old->values()), old->sizes());
   return made;
 }
 
@@ -74,11 +76,16 @@ Tensor remake_sparse_compressed(const Tensor& from, DispatchKeySet keys, c10::De
 Tensor remake_nested(const Tensor& from, c10::Storage storage, DispatchKeySet keys) {
   auto* old = static_cast<at::native::NestedTensorImpl*>(from.unsafeGetTensorImpl());
   return at::detail::make_tensor<at::native::NestedTensorImpl>(
-      std::move(storage), keys, old->dtype(), old->get_nested_sizes(), old->get_nested_strides(),
+      std::move(storage),
+      keys,
+      old->dtype(),
+      old->get_nested_sizes(),
+      old->get_nested_strides(),
       old->get_storage_offsets());
 }
 
-// References to a tensor that nobody but this call sees: its slot, or its slot and the sparse tensor that it is part of.
+// References to a tensor that nobody but this call sees: its slot, or its slot and the sparse tensor that it is part
+// of.
 constexpr size_t kOwnReferences = 1;
 constexpr size_t kMemberReferences = 2;
 constexpr size_t kNotOwned = 0; // no count matches: somebody else sees the tensor
@@ -175,7 +182,8 @@ void TwinCall::bring_back() {
       continue;
     auto& data = cpu->_mutable_data_ptr_no_checks();
     auto& device_data = device->_mutable_data_ptr_no_checks();
-    if (C10_UNLIKELY(data.get() != device_data.get())) { // resized or replaced: the new memory moves to the ipex storage
+    if (C10_UNLIKELY(
+            data.get() != device_data.get())) { // resized or replaced: the new memory moves to the ipex storage
       c10::DataPtr moved = std::move(data);
       void* bytes = moved.get();
       adopt(moved);
@@ -206,7 +214,9 @@ void TwinCall::bring_back(const Tensor& device, const Tensor& cpu) {
   if (C10_UNLIKELY(at::sparse_csr::is_sparse_compressed(device))) {
     auto* from_csr = static_cast<at::SparseCsrTensorImpl*>(from);
     static_cast<at::SparseCsrTensorImpl*>(to)->set_member_tensors(
-        member(from_csr->compressed_indices()), member(from_csr->plain_indices()), member(from_csr->values()),
+        member(from_csr->compressed_indices()),
+        member(from_csr->plain_indices()),
+        member(from_csr->values()),
         from->sizes());
     return;
   }
@@ -265,7 +275,11 @@ Tensor TwinCall::adopt_result(Tensor cpu, size_t references) {
   if (C10_UNLIKELY(at::sparse_csr::is_sparse_compressed(cpu)))
     return remake_sparse_compressed(cpu, keys, kDevice, member);
   IPEX_CHECK(
-      cpu.layout() == at::kStrided, E104, "fallback", "a CPU kernel returned a tensor of layout ", cpu.layout(),
+      cpu.layout() == at::kStrided,
+      E104,
+      "fallback",
+      "a CPU kernel returned a tensor of layout ",
+      cpu.layout(),
       "; accepted: strided, sparse and nested tensors");
   TensorImpl* impl = cpu.unsafeGetTensorImpl();
   const size_t storage_uses = impl->unsafe_storage().use_count();
@@ -274,7 +288,8 @@ Tensor TwinCall::adopt_result(Tensor cpu, size_t references) {
     size_t holders = 1; // `cpu` itself was taken out of its slot
     for (const Tensor* other : results_)
       holders += other->defined() && other->has_storage() && other->use_count() == 1 &&
-          other->unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl() == impl->unsafe_storage().unsafeGetStorageImpl();
+          other->unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl() ==
+              impl->unsafe_storage().unsafeGetStorageImpl();
     sole_storage = holders == storage_uses;
   }
   if (C10_UNLIKELY(impl->is_nested()))
@@ -304,7 +319,9 @@ c10::StorageImpl* aliased_storage(c10::StorageImpl& storage) {
 Tensor as_cpu(const Tensor& tensor) {
   IPEX_CHECK(on_device(tensor), E103, "as_cpu", "got a tensor on ", tensor.device(), "; accepted: a tensor on ipex");
   IPEX_CHECK(
-      tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(), E104, "as_cpu",
+      tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(),
+      E104,
+      "as_cpu",
       "got a tensor that is sparse, nested or quantized; accepted: a strided tensor, for example its values()");
   c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
   auto twin = alias(storage, write_bytes(*storage), kCpu, c10::GetCPUAllocator());
@@ -314,8 +331,10 @@ Tensor as_cpu(const Tensor& tensor) {
 
 Tensor from_cpu(const Tensor& tensor) {
   IPEX_CHECK(
-      tensor.device().is_cpu() && tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(), E104,
-      "from_cpu", "got a tensor that is not a strided CPU tensor; accepted: strided CPU tensors");
+      tensor.device().is_cpu() && tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(),
+      E104,
+      "from_cpu",
+      "got a tensor that is not a strided CPU tensor; accepted: strided CPU tensors");
   c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
   auto shell = alias(storage, storage->mutable_data(), kDevice, &device_allocator());
   shell->set_resizable(false);

@@ -32,7 +32,8 @@ class TwinCall {
   void bring_back();
 
   // The ipex tensors for what the kernel returned: an argument's twin becomes the argument, a view of a twin a view of
-  // the argument, a fresh tensor is moved to ipex without a copy. The vector must hold the only reference of the caller.
+  // the argument, a fresh tensor is moved to ipex without a copy. The vector must hold the only reference of the
+  // caller.
   void adopt_results(c10::ArrayRef<at::Tensor*> results);
 
  private:

@@ -26,8 +26,8 @@ IPEX_API ErrorCode error_code(const std::string& name);
 
 } // namespace ipex
 
-#define IPEX_CHECK(condition, code, where, ...)                                         \
-  do {                                                                                  \
-    if (C10_UNLIKELY(!(condition)))                                                     \
+#define IPEX_CHECK(condition, code, where, ...)                               \
+  do {                                                                        \
+    if (C10_UNLIKELY(!(condition)))                                           \
       ::ipex::raise(::ipex::ErrorCode::code, where, ::c10::str(__VA_ARGS__)); \
   } while (false)

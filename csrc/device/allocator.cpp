@@ -70,8 +70,13 @@ class HostDeviceAllocator final : public c10::DeviceAllocator {
           ErrorCode::E201,
           "allocate",
           c10::str(
-              "tried to allocate ", nbytes, " bytes; ", current, " bytes are allocated on ipex, ",
-              meminfo("MemAvailable"), " bytes are available on this machine"));
+              "tried to allocate ",
+              nbytes,
+              " bytes; ",
+              current,
+              " bytes are allocated on ipex, ",
+              meminfo("MemAvailable"),
+              " bytes are available on this machine"));
     }
     on_allocate(data);
     return {data, data, &release, kDevice};

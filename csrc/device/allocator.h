@@ -13,8 +13,9 @@ namespace ipex {
 
 c10::DeviceAllocator& device_allocator();
 
-// Makes `data` memory of the ipex device: marks it so and, when it came from PyTorch's default CPU allocator, takes over
-// its release and counts it. Memory of other owners (a file mapping, NumPy) keeps its own release and is not counted.
+// Makes `data` memory of the ipex device: marks it so and, when it came from PyTorch's default CPU allocator, takes
+// over its release and counts it. Memory of other owners (a file mapping, NumPy) keeps its own release and is not
+// counted.
 void adopt(c10::DataPtr& data);
 
 // Gives free pages of the C heap back to the system; returns whether any were.

@@ -8,7 +8,9 @@
 //   diff_dst  same shape and dtype, any strides
 //   params    weight and bias, each f32 and contiguous, or absent; mean and rstd as the forward operator made them
 //   results   diff_src, diff_weight, diff_bias, contiguous; what `output_mask` leaves out is undefined
-//   else      CPU fallback: other dtypes, no elements, shapes that do not fit, a gradient asked for an absent parameter
+//   else      CPU fallback: other dtypes, no elements, shapes that do not fit, a gradient asked for an absent
+//   parameter,
+//             a variance that had overflowed
 //   errors    RuntimeError when a shape does not fit `normalized_shape`
 //   source    oneDNN developer guide, "Layer Normalization"
 #include <ATen/ops/empty.h>
@@ -24,12 +26,16 @@ namespace ipex::ops {
 namespace {
 
 // Variances that give `rstd` again when oneDNN computes 1 / sqrt(variance + 0): the backward operator gets no epsilon.
+// Undefined when a variance had overflowed: the order of multiplications then decides between 0 and NaN.
 at::Tensor variance_of(const at::Tensor& rstd) {
   at::Tensor variance = at::empty(rstd.sizes(), rstd.options());
   const auto* from = static_cast<const float*>(read_bytes(rstd));
   auto* to = static_cast<float*>(write_bytes(variance));
-  for (int64_t row = 0; row < rstd.numel(); ++row)
+  for (int64_t row = 0; row < rstd.numel(); ++row) {
+    if (from[row] == 0)
+      return {};
     to[row] = 1 / (from[row] * from[row]);
+  }
   return variance;
 }
 
@@ -55,13 +61,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm_backward(
       (is_given(weight) || !output_mask[1]) && (is_given(bias) || !output_mask[2]);
   const auto flags = onednn::LayerNormFlags::of(is_given(weight), is_given(bias));
   const auto kernel = native ? onednn::find(onednn::LayerNormBackward{flags, 0, *rows}) : nullptr;
-  if (!kernel)
+  const at::Tensor variance = kernel ? variance_of(rstd) : at::Tensor();
+  if (!variance.defined())
     return fallback<at::_ops::native_layer_norm_backward>(
         grad_out, input, normalized_shape, mean, rstd, weight, bias, output_mask);
 
   const at::Tensor src = input.contiguous();
   const at::Tensor diff_dst = grad_out.contiguous();
-  const at::Tensor variance = variance_of(rstd);
   at::Tensor diff_src = at::empty(src.sizes(), src.options());
   at::Tensor diff_weight = is_given(weight) ? at::empty(normalized_shape, src.options()) : at::Tensor();
   at::Tensor diff_bias = is_given(bias) ? at::empty(normalized_shape, src.options()) : at::Tensor();
