@@ -128,5 +128,5 @@ def test_generator_is_copied_with_its_state() -> None:
 
 @pytest.mark.parametrize(("device", "generator_device"), [("ipex", "cpu"), ("cpu", "ipex")])
 def test_generator_of_another_device_is_refused(device: str, generator_device: str) -> None:
-    with pytest.raises(RuntimeError, match=r"[Ee]xpected .* generator"):
+    with pytest.raises(RuntimeError, match="E102"):
         torch.rand(3, device=device, generator=torch.Generator(generator_device))
