@@ -251,6 +251,7 @@ ROWS: tuple[Row, ...] = (
             "input only": _layer_norm_backward_arguments(True, True, (True, False, False)),
             "parameters only": _layer_norm_backward_arguments(True, True, (False, True, True)),
         },
+        hostile_other=("huge",),
         coefficient=(4, "sums over rows and channels are taken in another order"),
         **_LAYER_NORM,
     ),

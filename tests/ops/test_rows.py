@@ -219,7 +219,7 @@ def test_gradient_and_double_backward(row):
         if wanted is None:  # a bias has no second derivative
             assert got is None
             continue
-        assert_close(got.cpu(), wanted, rtol=1e-4, atol=1e-4)  # second derivatives add up rounding of three kernels
+        assert_close(got.cpu(), wanted, rtol=1e-3, atol=1e-3)  # second derivatives add up rounding of three kernels
 
 
 @BY_ROW
