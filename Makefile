@@ -40,9 +40,9 @@ pytest: $(STAMPS)/demo $(STAMPS)/test  ## run the tests with the installed wheel
 lint: $(STAMPS)/lint  ## check formatting, lint rules and types
 	@echo "==> clang-format, ruff, mypy"
 	@$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
-	$(BIN)/ruff check --quiet .
-	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
 
 format: $(STAMPS)/lint  ## rewrite the sources as the formatters want them
 	$(BIN)/clang-format -i $(CPP_FILES)
