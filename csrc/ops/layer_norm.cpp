@@ -1,13 +1,12 @@
 // layer_norm(src)[c] = (src[c] - mean) * rstd * weight[c] + bias[c], with mean and rstd = 1 / sqrt(variance + eps) over
 // the dimensions of `normalized_shape`.
 //
-//   schema  aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps)
-//           ->
-//           (Tensor, Tensor, Tensor)
+//   schema  aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float
+//           eps) -> (Tensor, Tensor, Tensor)
 //   src     any strides; f32
 //   params  weight and bias, each f32 and contiguous, or absent
 //   dst     same shape, contiguous; mean and rstd with the normalised dimensions of size 1
-//   else    CPU fallback: other dtypes, no elements, shapes that do not fit, a variance above 3.4e38
+//   else    CPU fallback: other dtypes, no elements, one channel, shapes that do not fit, a variance above 3.4e38
 //   errors  RuntimeError when a shape does not fit `normalized_shape`
 //   source  oneDNN developer guide, "Layer Normalization"
 #include <ATen/ops/empty.h>

@@ -12,12 +12,11 @@
 #include <limits>
 
 #include "device/storage.h"
+#include "ops/target_clones.h"
 
 namespace ipex::ops {
 
 namespace {
-
-#define IPEX_FOR_EACH_ISA __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 
 // Elements that one thread should have at least, so that starting it pays.
 constexpr int64_t kGrain = 32768;
@@ -72,11 +71,11 @@ template <class Bits>
 }
 
 // target_clones does not apply to templates, so each pass has one plain function per width.
-IPEX_FOR_EACH_ISA void spread_nan_32(const int32_t* src, int32_t* dst, int64_t rows, int64_t channels) {
+IPEX_TARGET_CLONES void spread_nan_32(const int32_t* src, int32_t* dst, int64_t rows, int64_t channels) {
   spread_nan(src, dst, rows, channels, kFloat);
 }
 
-IPEX_FOR_EACH_ISA void spread_nan_16(
+IPEX_TARGET_CLONES void spread_nan_16(
     const int16_t* src,
     int16_t* dst,
     int64_t rows,
@@ -85,19 +84,19 @@ IPEX_FOR_EACH_ISA void spread_nan_16(
   spread_nan(src, dst, rows, channels, format);
 }
 
-IPEX_FOR_EACH_ISA bool nan_or_infinity_32(const int32_t* src, int64_t count) {
+IPEX_TARGET_CLONES bool nan_or_infinity_32(const int32_t* src, int64_t count) {
   return has_nan_or_positive_infinity(src, count, kFloat);
 }
 
-IPEX_FOR_EACH_ISA bool nan_or_infinity_16(const int16_t* src, int64_t count, Format<int16_t> format) {
+IPEX_TARGET_CLONES bool nan_or_infinity_16(const int16_t* src, int64_t count, Format<int16_t> format) {
   return has_nan_or_positive_infinity(src, count, format);
 }
 
-IPEX_FOR_EACH_ISA bool any_above_32(const int32_t* src, int64_t count, int32_t bound) {
+IPEX_TARGET_CLONES bool any_above_32(const int32_t* src, int64_t count, int32_t bound) {
   return any_above(src, count, bound);
 }
 
-IPEX_FOR_EACH_ISA bool any_above_16(const int16_t* src, int64_t count, int16_t bound) {
+IPEX_TARGET_CLONES bool any_above_16(const int16_t* src, int64_t count, int16_t bound) {
   return any_above(src, count, bound);
 }
 

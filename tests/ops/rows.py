@@ -141,7 +141,6 @@ _GELU: dict[str, Any] = {
     "native_layouts": ("contiguous", "transposed", "with offset"),
 }
 _LAYER_NORM: dict[str, Any] = {
-    # No row of one channel: its exact result is 0, and stock PyTorch's rounding is multiplied by 1 / sqrt(eps) = 316.
     "shapes": ((5,), (3, 17), (1, 1, 8), (2, 3, 4, 33), (4, 8, 128)),
     "empty": ((0, 4), (2, 0, 4)),
     "benchmark": ((128, 768), (8, 384, 768), (4096, 1024), (16, 64)),
@@ -231,7 +230,10 @@ ROWS: tuple[Row, ...] = (
             "all dimensions": lambda make, shape: (make(shape), shape, *(make(shape).contiguous() for _ in "ab"), 1e-3),
         },
         hostile_other=("huge",),
-        other={"float64": lambda make, shape: (make(shape).double(), shape[-1:], None, None, 1e-5)},
+        other={
+            "one channel": lambda make, shape: (make((*shape, 1)), (1,), None, None, 1e-5),
+            "float64": lambda make, shape: (make(shape).double(), shape[-1:], None, None, 1e-5),
+        },
         invalid=(
             Invalid(
                 lambda make, shape: (make(shape), (4,), None, None, 1e-5), (2, 3), RuntimeError, "normalized_shape"
@@ -243,6 +245,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         operator="aten::native_layer_norm_backward",
         call=aten.native_layer_norm_backward.default,
+        other={"one channel": lambda make, shape: _layer_norm_backward_arguments(True, True)(make, (*shape, 1))},
         native={
             "weight and bias": _layer_norm_backward_arguments(True, True),
             "weight": _layer_norm_backward_arguments(True, False),
