@@ -188,7 +188,9 @@ void register_key() {
       continue;
     const std::string name = c10::toString(operator_name);
     const Traits traits = operator_traits(name);
-    if (dense ? (traits & kNative) != 0 : name.starts_with("aten::empty"))
+    // Factories have no tensor to be a twin of; empty_like of a compressed tensor copies its indices.
+    const bool factory = name.starts_with("aten::empty") && name != "aten::empty_like";
+    if (dense ? (traits & kNative) != 0 : factory)
       continue;
     if (!op->hasKernelForDispatchKey(cpu_key) && !(dense && (traits & kForced)))
       continue;
@@ -206,16 +208,16 @@ void run_on_twins(
     const OperatorPlan& plan,
     c10::DispatchKey cpu_key,
     torch::jit::Stack& stack) {
-  if (C10_LIKELY(!(plan.traits & kMovesData)))
-    enter_fallback(plan.name, plan.stats);
-  else
-    plan.stats.native_called();
   TwinCall call((plan.traits & kReadsRequiresGrad) != 0);
   Arguments arguments(call, plan);
   const size_t count = plan.arguments.size();
   const size_t first = stack.size() - count;
   for (size_t i = 0; i < count; ++i)
     arguments.replace(stack[first + i], i);
+  if (C10_LIKELY(!(plan.traits & kMovesData)))
+    enter_fallback(plan.name, plan.stats);
+  else
+    plan.stats.native_called();
   op.redispatchBoxed(c10::DispatchKeySet(cpu_key), &stack);
   call.bring_back();
   if (C10_LIKELY(arguments.results_on_device()))

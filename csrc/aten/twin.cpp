@@ -148,8 +148,9 @@ Tensor TwinCall::make_twin(const Tensor& tensor, bool written) {
 
 Tensor TwinCall::twin(Tensor tensor, bool written) {
   if (C10_UNLIKELY(!on_device(tensor))) {
-    // A genuine CPU operand is its own twin; remembering it keeps results that are it, or views of it, on the CPU.
-    if (tensor.defined() && tensor.device().is_cpu()) {
+    // A genuine CPU operand is its own twin; remembering it keeps results that are it, or views of it, on the CPU. A
+    // Python number in tensor's clothing belongs to this call alone.
+    if (tensor.defined() && tensor.device().is_cpu() && !tensor.unsafeGetTensorImpl()->is_wrapped_number()) {
       tensors_.push_back({tensor, tensor, false});
       if (tensor.has_storage()) {
         auto* storage = tensor.storage().unsafeGetStorageImpl();

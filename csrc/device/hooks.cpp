@@ -5,6 +5,7 @@
 #include <ATen/native/Resize.h>
 
 #include "device/device.h"
+#include "device/fork.h"
 #include "device/generator.h"
 #include "device/pinned_allocator.h"
 
@@ -81,6 +82,7 @@ struct Hooks final : public at::PrivateUse1HooksInterface {
 void register_hooks() {
   static const bool once = [] {
     at::RegisterPrivateUse1HooksInterface(new Hooks()); // PyTorch keeps it for the life of the process
+    register_fork_handlers();
     return true;
   }();
   (void)once;

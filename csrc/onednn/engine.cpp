@@ -1,9 +1,20 @@
 // Creates engine and streams once and answers questions about the instruction set.
 #include "onednn/engine.h"
 
+#include <c10/macros/Macros.h>
 #include <c10/util/StringUtil.h>
 
+#include <string_view>
+
+#include "core/build_info.h"
+
 namespace ipex::onednn {
+
+// torch ships headers of the oneDNN that is hidden inside it; they must not be found first.
+static_assert(
+    std::string_view(IPEX_BUILD_ONEDNN)
+        .starts_with(C10_STRINGIZE(DNNL_VERSION_MAJOR) "." C10_STRINGIZE(DNNL_VERSION_MINOR) "."),
+    "the oneDNN headers are not those of the library that is linked");
 
 namespace {
 

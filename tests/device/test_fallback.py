@@ -126,3 +126,8 @@ def test_results_of_the_fallback_live_on_the_device() -> None:
     values, indices = torch.ones(3, 2, device="ipex").sort(0)
     assert values.is_ipex
     assert indices.is_ipex
+
+
+def test_mixed_devices_are_named_before_the_policy_is_asked() -> None:
+    with torch.ipex.fallback_policy("error"), pytest.raises(RuntimeError, match="E102"):
+        torch.hypot(torch.ones(2, device="ipex"), torch.ones(2))
