@@ -1,0 +1,67 @@
+"""The code that README shows runs, and so does the demo."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def run(*arguments, folder):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("IPEX_")}
+    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_readme_code_runs(block, tmp_path):
+    done = run("-c", block, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_readme_has_code():
+    assert len(BLOCKS) >= 2
+
+
+@pytest.fixture
+def demo():
+    for package in ("torchvision", "rich"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; `make demo` installs it")
+    return str(ROOT / "examples" / "demo.py")
+
+
+def test_demo_agrees_and_writes_results(demo, tmp_path):
+    done = run(demo, "--iterations", "1", "--json", "results.json", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [row["model"] for row in results] == ["ResNet-50", "BERT-base encoder"]
+    assert all(row["agrees"] and row["native_calls"] + row["fallback_calls"] > 0 for row in results)
+
+
+def test_demo_fails_when_results_do_not_agree(demo, tmp_path):
+    source = (
+        f"import runpy, sys; sys.argv = ['demo.py', '--iterations', '1']; demo = runpy.run_path({demo!r}); g = demo['main'].__globals__\n"
+        "g['compare'] = lambda actual, expected: (1.0, 0.9, 20.0)\n"
+        "g['MODELS'] = {'tiny': lambda batch: (g['nn'].Linear(2, 2), g['torch'].ones(batch, 2))}\n"
+        "sys.exit(demo['main']())"
+    )
+    done = run("-c", source, folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "results do not agree" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--batch", "--iterations"])
+def test_demo_refuses_zero(demo, option, tmp_path):
+    done = run(demo, option, "0", folder=tmp_path)
+    assert done.returncode == 2
+    assert "must be at least 1" in done.stderr
