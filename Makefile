@@ -18,9 +18,11 @@ NEEDS = $(BIN)/python tools/requirements.py
 
 CPP_FILES = $(shell find csrc -name '*.cpp' -o -name '*.h')
 # What the wheel is built from, and nothing else: a stray file of the work tree never gets into it.
-PACKAGE_FILES = setup.py pyproject.toml CMakeLists.txt LICENSE README.md tools/gen_errors.py _torch_ipex_device_autoload.py \
+PACKAGE_FILES = setup.py pyproject.toml CMakeLists.txt tools/gen_errors.py _torch_ipex_device_autoload.py \
   $(CPP_FILES) $(shell find csrc -name '*.in' -o -name '*.inc') \
   $(shell find torch_ipex_device torch_patches \( -name '*.py' -o -name '*.pyi' -o -name py.typed \) ! -name _built_for.py)
+# In the wheel too, but not worth compiling again for.
+PACKAGE_TEXTS = LICENSE README.md
 COMPAT_FILES = compat/pyproject.toml compat/README.md $(shell find compat/src -name '*.py' -o -name py.typed)
 
 .PHONY: help demo test pytest lint format docs build bench clean
@@ -76,7 +78,7 @@ $(STAMPS)/python: tools/check_prerequisites.sh
 $(STAMPS)/wheel: $(PACKAGE_FILES) $(STAMPS)/python
 	@echo "==> building the wheel, in an environment of its own with PyTorch, CMake, Ninja and oneDNN's headers (minutes)"
 	@rm -rf build/source && mkdir -p build/source $(WHEELS)
-	@tar -cf - $(PACKAGE_FILES) | tar -xf - -C build/source
+	@tar -cf - $(PACKAGE_FILES) $(PACKAGE_TEXTS) | tar -xf - -C build/source
 	@rm -f $(WHEELS)/torch_ipex_device-*.whl
 	@$(PIP) wheel --quiet --no-deps --wheel-dir $(WHEELS) ./build/source
 	@rm -rf build/source
