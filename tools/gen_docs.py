@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/ from the tables in the code: errors, environment variables, legacy names.
+"""Writes the generated pages of docs/ from the tables in the code: errors, variables, patches, legacy names.
 
 Usage: python tools/gen_docs.py [--check]
 With --check nothing is written; pages that differ from their source are named and the exit status is 1.
@@ -8,6 +8,7 @@ The pages for legacy names say what the installed torch_ipex_device offers, so t
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -83,6 +84,22 @@ def environment_page() -> str:
     return _page("Environment variables", "torch_ipex_device/core/config.py", body)
 
 
+def patches_page() -> str:
+    """Returns docs/torch_patches.md."""
+    torch_patches = importlib.import_module("torch_ipex_device.torch_patches")
+
+    body = [
+        "Stock PyTorch 2.13 lacks a few things for an out-of-tree device whose memory is host memory. These patches supply",
+        "them when the device is activated. Nothing changes for tensors of other devices, and the aim is to have none.",
+    ]
+    for name in torch_patches.PATCHES:
+        patch = importlib.import_module(f"{torch_patches.__name__}.{name}")
+        body += ["", f"## {name}", "", (inspect.getdoc(patch) or "").splitlines()[0], ""]
+        body += [f"- Without it: {' '.join(patch.WHY.split())}", f"- Upstream: {patch.UPSTREAM}."]
+        body += [f"- Goes when {patch.REMOVE_WHEN}."]
+    return _page("Patches of PyTorch", "the modules of torch_patches", body)
+
+
 def _summary(function: Callable[..., object]) -> str:
     return (inspect.getdoc(function) or "").splitlines()[0]
 
@@ -135,7 +152,8 @@ def migration_page() -> str:
         "through. The others raise `AttributeError` with the text below. What differs for every program:",
         "",
         "- The device string is `ipex:0`; it was `xpu:0`, a name that PyTorch now gives to GPUs. Use `ipex.DEVICE`.",
-        "- Importing replaces nothing in PyTorch: no `torch.save`, no `F.linear`, no `nn.Module.to`.",
+        "- Importing replaces no `torch.save`, no `F.linear`, no `nn.Module.to`; [torch_patches.md](torch_patches.md) lists the little",
+        "  that it does change in PyTorch.",
         "- Inputs, parameters and buffers keep the value and precision that the program gave them.",
         "- Stock PyTorch 2.13 is enough; there is no patched build.",
         "",
@@ -158,6 +176,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "legacy_core.md": legacy_core_page,
     "migration.md": migration_page,
+    "torch_patches.md": patches_page,
 }
 
 
