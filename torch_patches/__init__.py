@@ -14,6 +14,7 @@ PATCHES = (
     "autograd_thread",
     "data_parallel",
     "dlpack",
+    "linear_cross_entropy",
     "multiprocessing",
 )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Excepted:
-    """An operator allowed to differ; the suite still runs it, and fails when the difference has gone.
+    """An operator allowed to differ in one check; its other checks must still pass.
 
     Attributes:
         check: The only check that may differ: "forward", "backward", "in-place" or "out".

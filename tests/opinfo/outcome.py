@@ -31,6 +31,12 @@ class Outcome:
     backward_error: Exception | None = None
 
 
+def reseed() -> None:
+    """What torch.manual_seed does for CPU and ipex; for devices that are not there it records a traceback per call."""
+    torch.default_generator.manual_seed(SEED)
+    torch.get_device_module("ipex").manual_seed_all(SEED)
+
+
 def observe(
     call: Callable[..., Any], arguments: Sequence[Any], keywords: dict[str, Any], device: torch.device
 ) -> Outcome:
@@ -46,7 +52,7 @@ def observe(
     tensors = list(tensors_in(given))
     versions = [tensor._version for tensor in tensors]
     places = [_place(tensor) for tensor in tensors]
-    torch.manual_seed(SEED)
+    reseed()
     outcome = Outcome(device, arguments=given)
     try:
         outcome.result = call(*arguments, **keywords)
@@ -63,12 +69,15 @@ def observe(
 def _place(tensor: torch.Tensor) -> tuple[object, ...]:
     """Device, shape, storages and addresses of `tensor`."""
     storages = [part.untyped_storage() for part in components(tensor)]
-    return tensor.device, tensor.shape, [storage._cdata for storage in storages], [storage.data_ptr() for storage in storages]
+    return (
+        tensor.device,
+        tensor.shape,
+        [storage._cdata for storage in storages],
+        [storage.data_ptr() for storage in storages],
+    )
 
 
-def differentiate(
-    outcome: Outcome, process: Callable[[Any], Any], parameters: Iterable[torch.Tensor] = ()
-) -> bool:
+def differentiate(outcome: Outcome, process: Callable[[Any], Any], parameters: Iterable[torch.Tensor] = ()) -> bool:
     """Adds the gradients of all arguments and parameters that require one, with ones as cotangents; False if none do.
 
     Args:
@@ -81,7 +90,7 @@ def differentiate(
         outputs = [tensor for tensor in tensors_in(process(outcome.result)) if tensor.requires_grad]
         if not leaves or not outputs:
             return False
-        torch.manual_seed(SEED)
+        reseed()
         cotangents = [torch.ones_like(tensor) for tensor in outputs]
         outcome.gradients = torch.autograd.grad(outputs, leaves, cotangents, allow_unused=True)
     except Exception as error:  # noqa: BLE001  (whatever CPU raises, ipex must raise too)

@@ -21,7 +21,7 @@ UNARY = [operator for operator in unary_ufuncs if operator.name in ("abs", "exp"
 LINEAR = [module for module in module_db if module.module_cls is torch.nn.Linear]
 
 
-class TestGeneric(TestCase):  # type: ignore[misc]
+class TestGeneric(TestCase):
     """A generic class as PyTorch's own test files have them."""
 
     def test_device_argument(self, device: str) -> None:
@@ -34,7 +34,7 @@ class TestGeneric(TestCase):  # type: ignore[misc]
 
     @onlyPRIVATEUSE1
     def test_only_here(self, device: str) -> None:
-        self.assertTrue(torch.empty(1, device=device).is_ipex)
+        self.assertTrue(torch.empty(1, device=device).is_ipex)  # type: ignore[attr-defined]
 
     @onlyCPU
     def test_never_here(self, device: str) -> None:

@@ -13,7 +13,7 @@ from torch_ipex_device.testing.compare import IPEX, assert_same
 from torch_ipex_device.testing.transfer import Transfer
 
 from .checks import CPU
-from .outcome import SEED, Outcome, assert_same_gradients, assert_same_outcome, differentiate, observe
+from .outcome import SEED, Outcome, assert_same_gradients, assert_same_outcome, differentiate, observe, reseed
 from .tally import assert_floor, count
 from .tolerances import coefficient
 
@@ -36,7 +36,7 @@ def _samples(info: ModuleInfo, dtype: torch.dtype, training: bool) -> list[Modul
 def _build(
     info: ModuleInfo, sample: ModuleInput, dtype: torch.dtype, training: bool, device: torch.device
 ) -> torch.nn.Module:
-    torch.manual_seed(SEED)
+    reseed()
     given = copy.deepcopy(sample.constructor_input)
     module: torch.nn.Module = info.module_cls(*given.args, **given.kwargs)
     return module.to(dtype).to(device).train(training)

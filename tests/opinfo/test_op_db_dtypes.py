@@ -12,7 +12,7 @@ from .op_db_case import DTYPES, cases, judge
 from .tally import assert_floor
 
 DATABASE = "op_db ten dtypes"
-MOST_SAMPLES = 8
+MOST_SAMPLES = 20
 CASES = cases(op_db, DTYPES)
 
 

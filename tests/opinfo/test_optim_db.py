@@ -58,7 +58,7 @@ def _gradient(parameter: torch.Tensor, step: int, sparse: bool) -> torch.Tensor:
 def _train(info: OptimizerInfo, settings: dict[str, Any], device: torch.device) -> tuple[Any, Any]:
     """Parameters and optimizer state after STEPS steps."""
     parameters = _parameters(info, device)
-    optimizer = info.optim_cls(parameters, **settings)
+    optimizer = info.optim_cls(parameters, **settings)  # type: ignore[operator]
 
     for step in range(STEPS):
 

@@ -16,7 +16,14 @@ class Tolerance:
     reason: str
 
 
-TOLERANCES: dict[str, Tolerance] = {}
+FLOAT32 = (torch.float32,)
+ATTENTION = "softmax sums a row in another order than the fused attention of CPU"
+
+TOLERANCES: dict[str, Tolerance] = {
+    "nn.MultiheadAttention": Tolerance(4, FLOAT32, ATTENTION),
+    "nn.functional.scaled_dot_product_attention": Tolerance(2, FLOAT32, ATTENTION),
+}
+"""By the name of the operator or module."""
 
 
 def coefficient(name: str, dtype: torch.dtype) -> float:
