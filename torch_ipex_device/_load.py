@@ -19,6 +19,7 @@ from .core.errors import error
 
 DNNL_DISTRIBUTION = "onednn-cpu-gomp"
 DNNL_SONAME = "libdnnl.so.3"
+_NOT_BUILT = "the compiled part is missing here (a source tree?); leave this folder or run: pip install ."
 _TORCH_REMEDY = "run: pip install torch==2.13.0"
 _DNNL_REMEDY = f"run: pip install {DNNL_DISTRIBUTION}==2023.2.0, or set IPEX_DNNL_LIBRARY to the path of {DNNL_SONAME}"
 
@@ -35,7 +36,7 @@ def load_extension() -> ModuleType:
     try:
         return importlib.import_module("torch_ipex_device._C")
     except ModuleNotFoundError as cause:
-        raise error("E304", "torch_ipex_device", "the extension module _C is not built; run: pip install .") from cause
+        raise error("E304", "torch_ipex_device", _NOT_BUILT) from cause
     except ImportError as cause:
         message = f"the extension module _C cannot be loaded ({cause}); build it again with: pip install ."
         raise error("E304", "torch_ipex_device", message) from cause
@@ -46,12 +47,17 @@ def _check_torch() -> None:
         import torch
     except ModuleNotFoundError as cause:
         raise error("E303", "torch_ipex_device", f"PyTorch is not installed; {_TORCH_REMEDY}") from cause
-    from ._built_for import TORCH_VERSION
-
-    found = torch.__version__
-    if _minor(found) != _minor(TORCH_VERSION):
-        message = f"PyTorch {found} is installed, this build is for {_minor(TORCH_VERSION)}.*; {_TORCH_REMEDY}"
+    found, built_for = torch.__version__, _minor(_built_for("TORCH_VERSION"))
+    if _minor(found) != built_for:
+        message = f"PyTorch {found} is installed, this build is for {built_for}.*; {_TORCH_REMEDY}"
         raise error("E303", "torch_ipex_device", message)
+
+
+def _built_for(name: str) -> str:
+    try:
+        return getattr(importlib.import_module("torch_ipex_device._built_for"), name)
+    except ModuleNotFoundError as cause:
+        raise error("E304", "torch_ipex_device", _NOT_BUILT) from cause
 
 
 def _minor(version: str) -> str:
@@ -62,10 +68,8 @@ def _find_dnnl() -> Path:
     chosen = config.read("IPEX_DNNL_LIBRARY")
     if chosen:
         return Path(chosen)
-    from ._built_for import DNNL_LIBRARY
-
-    if DNNL_LIBRARY:  # built with -DDNNL_ROOT against a oneDNN that is not the wheel's
-        return Path(DNNL_LIBRARY)
+    if other := _built_for("DNNL_LIBRARY"):  # built with -DDNNL_ROOT against a oneDNN that is not the wheel's
+        return Path(other)
     try:
         distribution = importlib.metadata.distribution(DNNL_DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError as cause:

@@ -208,7 +208,7 @@ void run_on_twins(
     const OperatorPlan& plan,
     c10::DispatchKey cpu_key,
     torch::jit::Stack& stack) {
-  TwinCall call((plan.traits & kReadsRequiresGrad) != 0);
+  TwinCall call(plan.name, (plan.traits & kReadsRequiresGrad) != 0);
   Arguments arguments(call, plan);
   const size_t count = plan.arguments.size();
   const size_t first = stack.size() - count;

@@ -143,7 +143,7 @@ Tensor TwinCall::make_twin(const Tensor& tensor, bool written) {
     return remake_sparse(tensor, keys, member);
   if (at::sparse_csr::is_sparse_compressed(tensor))
     return remake_sparse_compressed(tensor, keys, kCpu, member);
-  raise(ErrorCode::E104, "fallback", c10::str("cannot pass a tensor of layout ", tensor.layout(), " to a CPU kernel"));
+  raise(ErrorCode::E104, op_, c10::str("cannot pass a tensor of layout ", tensor.layout(), " to a CPU kernel"));
 }
 
 Tensor TwinCall::twin(Tensor tensor, bool written) {
@@ -278,8 +278,8 @@ Tensor TwinCall::adopt_result(Tensor cpu, size_t references) {
   IPEX_CHECK(
       cpu.layout() == at::kStrided,
       E104,
-      "fallback",
-      "a CPU kernel returned a tensor of layout ",
+      op_,
+      "the CPU kernel returned a tensor of layout ",
       cpu.layout(),
       "; accepted: strided, sparse and nested tensors");
   TensorImpl* impl = cpu.unsafeGetTensorImpl();

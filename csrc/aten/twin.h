@@ -11,6 +11,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/SmallVector.h>
 
+#include <string_view>
+
 #include "core/visibility.h"
 
 namespace ipex {
@@ -21,8 +23,9 @@ inline bool on_device(const at::Tensor& tensor) {
 
 class TwinCall {
  public:
-  // `with_requires_grad`: twins say requires_grad where their tensors do, for kernels that choose by it.
-  explicit TwinCall(bool with_requires_grad = true) : with_requires_grad_(with_requires_grad) {}
+  // `op` names the operator in errors and outlives the call. `with_requires_grad`: twins say requires_grad where their
+  // tensors do, for kernels that choose by it.
+  TwinCall(std::string_view op, bool with_requires_grad) : op_(op), with_requires_grad_(with_requires_grad) {}
 
   // The twin of `tensor`; a tensor that is not on ipex is its own twin. `written`: the kernel may write it.
   at::Tensor twin(at::Tensor tensor, bool written);
@@ -60,6 +63,7 @@ class TwinCall {
   c10::SmallVector<TensorPair, 6> tensors_;
   c10::SmallVector<c10::intrusive_ptr<c10::StorageImpl>, 1> shells_; // aliases of CPU storages that others hold
   c10::ArrayRef<at::Tensor*> results_;
+  const std::string_view op_;
   const bool with_requires_grad_;
 };
 

@@ -185,7 +185,9 @@ def test_failure_of_onednn_is_error_e301(tmp_path):
         "print(torch.ones(2, device='ipex').sum().item())\n"
     )
     environment = {**os.environ, "LD_PRELOAD": str(library)}
-    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
     first, second = run.stdout.splitlines()
     assert first.startswith("[softmax] E301 oneDNN returned out_of_memory while running jit:")
     assert second == "2.0"
@@ -196,7 +198,8 @@ def test_rows_hold_on_a_smaller_instruction_set(isa):
     """The same tests in a process whose oneDNN may not use more than `isa`."""
     tests = os.path.join(os.path.dirname(__file__), "test_rows.py")
     names = "hostile or float64 or gradient"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests, "-k", names]
+    # -P: the installed package, not the source tree that the working directory may be.
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", tests, "-k", names]
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": isa}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-3000:]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 HIDE_DNNL = """
@@ -130,9 +133,15 @@ def test_missing_torch_is_one_sentence_with_its_remedy(fresh):
 
 def test_missing_extension_is_one_sentence_with_its_remedy(fresh):
     line = last_line(fresh.code(NO_EXTENSION))
-    assert line.startswith(
-        "ImportError: [torch_ipex_device] E304 the extension module _C is not built; run: pip install"
-    )
+    assert line.startswith("ImportError: [torch_ipex_device] E304 the compiled part is missing")
+    assert "pip install ." in line
+
+
+def test_source_tree_without_a_build_is_one_sentence_with_its_remedy(fresh, tmp_path):
+    unbuilt = shutil.ignore_patterns("*.so", "lib", "_built_for.py", "__pycache__")
+    shutil.copytree(ROOT / "torch_ipex_device", tmp_path / "torch_ipex_device", ignore=unbuilt)
+    line = last_line(fresh.code("import torch_ipex_device", PYTHONPATH=str(tmp_path)))
+    assert line.startswith("ImportError: [torch_ipex_device] E304 the compiled part is missing")
 
 
 def test_failed_activation_leaves_torch_usable(fresh):
