@@ -9,8 +9,7 @@
 //   params    weight and bias, each f32 and contiguous, or absent; mean and rstd as the forward operator made them
 //   results   diff_src, diff_weight, diff_bias, contiguous; what `output_mask` leaves out is undefined
 //   else      CPU fallback: other dtypes, no elements, one channel, shapes that do not fit, a gradient asked for an
-//   absent parameter,
-//             a variance that had overflowed
+//             absent parameter, a variance that had overflowed
 //   errors    RuntimeError when a shape does not fit `normalized_shape`
 //   source    oneDNN developer guide, "Layer Normalization"
 #include <ATen/ops/empty.h>

@@ -5,8 +5,7 @@
 //   dst     same shape and dtype, contiguous
 //   else    CPU fallback: other dimensions and dtypes, no elements, half_to_float
 //   errors  IndexError when `dim` is out of range, RuntimeError when half_to_float is set (a mode for GPUs)
-//   note    oneDNN's log_softmax is off by up to 4e-6 and takes twice as long as stock PyTorch with AVX2, so float32
-//   runs
+//   note    oneDNN's log_softmax is off by up to 4e-6 and takes twice as long as stock PyTorch with AVX2, so float32 runs
 //           its softmax: log sum_c exp(src[c] - max) = -log max_c softmax(src)[c]
 //   source  oneDNN developer guide, "Softmax"
 #include <ATen/Parallel.h>

@@ -1,5 +1,5 @@
-// Marks a function to be compiled for three instruction sets; the one for this machine is chosen when the library
-// loads.
+// Marks a function to be compiled for three instruction sets; the one for this machine is chosen when the
+// library loads.
 //
 // It does not apply to templates, and only loops inside the function and what is inlined into it profit.
 #pragma once
