@@ -3,7 +3,7 @@
 
 #include "aten/twin.h"
 #include "core/check.h"
-#include "device/device.h"
+#include "core/device.h"
 #include "device/generator.h"
 
 namespace ipex {

@@ -5,6 +5,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "aten/operator_plan.h"
@@ -27,19 +28,54 @@ IPEX_API void register_fallbacks();
 // "aten::add.Tensor", and "aten::add.Tensor@SparsePrivateUse1" for the other keys.
 IPEX_API const std::vector<std::string>& fallback_operators();
 
+namespace detail {
+
+// The arguments that an in-place or out= overload returns: those it takes as `Tensor&`.
+template <class... Args>
+auto written_arguments(Args&&... args) {
+  const auto written = [](auto&& arg) {
+    if constexpr (std::is_same_v<decltype(arg), at::Tensor&>)
+      return std::tuple<at::Tensor&>(arg);
+    else
+      return std::tuple<>();
+  };
+  return std::tuple_cat(written(std::forward<Args>(args))...);
+}
+
+template <class Op, class Signature>
+struct Fallback;
+
+template <class Op, class Result, class... Args>
+struct Fallback<Op, Result(Args...)> {
+  static Result call(Args... args) {
+    static const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(Op::name, Op::overload_name);
+    static const OperatorPlan* plan = new OperatorPlan(op);
+    plan->stats.native_declined();
+    torch::jit::Stack stack;
+    stack.reserve(sizeof...(Args));
+    (torch::jit::push(stack, args), ...);
+    run_on_twins(op, *plan, c10::DispatchKey::CPU, stack);
+    if constexpr (std::is_void_v<Result>)
+      return;
+    else if constexpr (std::is_same_v<Result, at::Tensor&>)
+      return std::get<0>(written_arguments(std::forward<Args>(args)...));
+    else if constexpr (std::is_same_v<Result, const at::Tensor&>)
+      return std::get<0>(std::forward_as_tuple(std::forward<Args>(args)...));
+    else if constexpr (requires(Result result) { requires std::is_reference_v<std::tuple_element_t<0, Result>>; })
+      return written_arguments(std::forward<Args>(args)...);
+    else
+      return c10::impl::PopResult<Result>::call(stack);
+  }
+};
+
+} // namespace detail
+
 // The CPU kernel of `Op` (a struct of at::_ops) on twins: what a native kernel calls when its predicate says no.
-// The call no longer counts as native. Results are returned by value, so Op must not be an in-place or out= overload.
+// The call no longer counts as native.
 template <class Op, class... Args>
-auto fallback(Args&&... args) {
-  using Result = typename c10::guts::function_traits<typename Op::schema>::return_type;
-  static const c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(Op::name, Op::overload_name);
-  static const OperatorPlan* plan = new OperatorPlan(op);
-  plan->stats.native_declined();
-  torch::jit::Stack stack;
-  stack.reserve(sizeof...(Args));
-  torch::jit::push(stack, std::forward<Args>(args)...);
-  run_on_twins(op, *plan, c10::DispatchKey::CPU, stack);
-  return c10::impl::PopResult<Result>::call(stack);
+decltype(auto) fallback(Args&&... args) {
+  using Signature = typename c10::fn_remove_symint<typename Op::schema>::type;
+  return detail::Fallback<Op, Signature>::call(std::forward<Args>(args)...);
 }
 
 } // namespace ipex

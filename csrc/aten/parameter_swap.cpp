@@ -2,7 +2,7 @@
 //
 // PyTorch asks whether two tensors have compatible implementations and says no for CPU and PrivateUse1, which would
 // untie tied weights and leave optimizers with stale parameters. Both use the plain TensorImpl, so they are compatible.
-#include "device/device.h"
+#include "core/device.h"
 
 namespace ipex {
 

@@ -2,7 +2,7 @@
 #include <ATen/ops/_local_scalar_dense_native.h>
 
 #include "aten/stats.h"
-#include "device/storage.h"
+#include "forms/storage.h"
 
 namespace ipex {
 

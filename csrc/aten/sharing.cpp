@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "aten/twin.h"
-#include "device/device.h"
-#include "device/storage.h"
+#include "core/device.h"
+#include "forms/storage.h"
 
 namespace ipex {
 

@@ -8,9 +8,10 @@
 #include <ATen/quantized/QTensorImpl.h>
 #include <c10/core/CPUAllocator.h>
 
+#include "core/device.h"
 #include "device/allocator.h"
-#include "device/device.h"
-#include "device/storage.h"
+#include "forms/block.h"
+#include "forms/storage.h"
 
 namespace ipex {
 
@@ -27,12 +28,25 @@ void release_storage(void* context) {
   c10::raw::intrusive_ptr::decref(static_cast<StorageImpl*>(context));
 }
 
-c10::intrusive_ptr<StorageImpl> alias(StorageImpl* owner, void* data, c10::Device device, c10::Allocator* allocator) {
+// The same for aliases that users hold: while one lives its owner keeps no packed copies.
+void release_counted_storage(void* context) {
+  auto* storage = static_cast<StorageImpl*>(context);
+  if (forms::Block* block = forms::block_of(storage->data_ptr()))
+    block->aliases.fetch_sub(1, std::memory_order_release);
+  release_storage(storage);
+}
+
+c10::intrusive_ptr<StorageImpl> alias(
+    StorageImpl* owner,
+    void* data,
+    c10::Device device,
+    c10::Allocator* allocator,
+    c10::DeleterFnPtr release = &release_storage) {
   c10::raw::intrusive_ptr::incref(owner);
   return c10::make_intrusive<StorageImpl>(
       StorageImpl::use_byte_size_t(),
       static_cast<int64_t>(owner->nbytes()),
-      c10::DataPtr(data, owner, &release_storage, device),
+      c10::DataPtr(data, owner, release, device),
       allocator,
       owner->resizable());
 }
@@ -187,7 +201,7 @@ void TwinCall::bring_back() {
             data.get() != device_data.get())) { // resized or replaced: the new memory moves to the ipex storage
       c10::DataPtr moved = std::move(data);
       void* bytes = moved.get();
-      adopt(moved);
+      forms::adopt(moved);
       device->set_data_ptr_noswap(std::move(moved));
       c10::raw::intrusive_ptr::incref(device); // whoever still holds the twin keeps an alias
       cpu->set_data_ptr_noswap(c10::DataPtr(bytes, device, &release_storage, kCpu));
@@ -249,7 +263,7 @@ c10::Storage TwinCall::adopt_storage(c10::Storage cpu, bool sole_owner) {
   if (impl->device_type() == kDeviceType)
     return cpu;
   if (C10_LIKELY(sole_owner)) {
-    adopt(impl->_mutable_data_ptr_no_checks());
+    forms::adopt(impl->_mutable_data_ptr_no_checks());
     impl->set_allocator(&device_allocator());
     return cpu;
   }
@@ -314,7 +328,8 @@ void TwinCall::adopt_results(c10::ArrayRef<Tensor*> results) {
 
 c10::StorageImpl* aliased_storage(c10::StorageImpl& storage) {
   auto& data = storage._mutable_data_ptr_no_checks();
-  return data.get_deleter() == &release_storage ? static_cast<StorageImpl*>(data.get_context()) : nullptr;
+  const bool alias = data.get_deleter() == &release_storage || data.get_deleter() == &release_counted_storage;
+  return alias ? static_cast<StorageImpl*>(data.get_context()) : nullptr;
 }
 
 Tensor as_cpu(const Tensor& tensor) {
@@ -325,7 +340,9 @@ Tensor as_cpu(const Tensor& tensor) {
       "as_cpu",
       "got a tensor that is sparse, nested or quantized; accepted: a strided tensor, for example its values()");
   c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
-  auto twin = alias(storage, write_bytes(*storage), kCpu, c10::GetCPUAllocator());
+  if (forms::Block* block = forms::block_of(storage->data_ptr()))
+    block->aliases.fetch_add(1, std::memory_order_acq_rel); // before the caches are dropped: none can come back
+  auto twin = alias(storage, write_bytes(*storage), kCpu, c10::GetCPUAllocator(), &release_counted_storage);
   twin->set_resizable(false); // the alias must not leave the memory that it is an alias of
   return remake_strided(tensor, c10::Storage(std::move(twin)), to_cpu(tensor.key_set()));
 }

@@ -4,6 +4,10 @@
 #include "aten/sharing.h"
 #include "aten/twin.h"
 #include "bindings/bindings.h"
+#include "forms/describe.h"
+#include "forms/operand.h"
+#include "forms/statistics.h"
+#include "forms/storage.h"
 
 namespace ipex::bindings {
 
@@ -19,11 +23,49 @@ bool is_on_device(const py::object& objects) {
   return false;
 }
 
+py::list as_list(c10::IntArrayRef values) {
+  py::list list;
+  for (const int64_t value : values)
+    list.append(value);
+  return list;
+}
+
+// What torch.ipex.physical_form shows; None for memory that is not an ipex allocation's.
+py::object physical_form(const at::Tensor& tensor) {
+  const forms::Description form = forms::describe(tensor);
+  py::dict result;
+  result["plain"] = form.plain;
+  result["strides"] = form.strides ? py::object(as_list(*form.strides)) : py::none();
+  result["dtype"] = c10::toString(form.dtype);
+  result["packed"] = py::cast(form.packed);
+  result["packed_bytes"] = form.packed_bytes;
+  result["generation"] = form.generation;
+  return result;
+}
+
 } // namespace
 
 void init_tensor(py::module_& module) {
   module.def("as_cpu", &as_cpu, py::arg("tensor"));
   module.def("from_cpu", &from_cpu, py::arg("tensor"));
+  module.def("physical_form", &physical_form, py::arg("tensor"));
+  module.def(
+      "with_order",
+      [](const at::Tensor& tensor, const std::vector<int64_t>& order) { return forms::with_order(tensor, order); },
+      py::arg("tensor"),
+      py::arg("order"));
+  module.def("mark_written", [](const at::Tensor& tensor) { write_bytes(tensor); }, py::arg("tensor"));
+  module.def("form_statistics", [] {
+    const forms::FormStatistics statistics = forms::form_statistics();
+    py::dict result;
+    result["reorders"] = statistics.reorders;
+    result["reordered_bytes"] = statistics.reordered_bytes;
+    result["materializations"] = statistics.materializations;
+    result["packs"] = statistics.packs;
+    result["packed_hits"] = statistics.packed_hits;
+    return result;
+  });
+  module.def("reset_form_statistics", &forms::reset_form_statistics);
   module.def("is_on_device", &is_on_device, py::arg("objects"));
   module.def("is_shared", &is_shared, py::arg("tensor"));
   module.def(

@@ -3,7 +3,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "device/device.h"
+#include "core/device.h"
 
 namespace ipex {
 

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "device/device.h"
+#include "core/device.h"
 #include "device/synchronize.h"
 
 namespace ipex {

@@ -4,7 +4,7 @@
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/Resize.h>
 
-#include "device/device.h"
+#include "core/device.h"
 #include "device/fork.h"
 #include "device/generator.h"
 #include "device/pinned_allocator.h"

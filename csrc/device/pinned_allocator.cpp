@@ -9,8 +9,8 @@
 #include <map>
 #include <mutex>
 
-#include "device/device.h"
-#include "device/memory_statistics.h"
+#include "core/device.h"
+#include "core/memory_statistics.h"
 
 namespace ipex {
 

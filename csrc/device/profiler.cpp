@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-#include "device/device.h"
+#include "core/device.h"
 #include "device/synchronize.h"
 
 namespace ipex {

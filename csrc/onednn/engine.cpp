@@ -57,6 +57,19 @@ dnnl::memory::data_type data_type(c10::ScalarType dtype) {
   }
 }
 
+c10::ScalarType scalar_type(dnnl::memory::data_type dtype) {
+  for (const auto candidate :
+       {c10::ScalarType::Float,
+        c10::ScalarType::BFloat16,
+        c10::ScalarType::Half,
+        c10::ScalarType::Int,
+        c10::ScalarType::Char,
+        c10::ScalarType::Byte})
+    if (data_type(candidate) == dtype)
+      return candidate;
+  return c10::ScalarType::Undefined;
+}
+
 bool supports(c10::ScalarType dtype) {
   switch (dtype) {
     case c10::ScalarType::BFloat16:

@@ -21,6 +21,9 @@ dnnl::stream& stream();
 // The oneDNN type that holds values of `dtype`; undef when there is none.
 dnnl::memory::data_type data_type(c10::ScalarType dtype);
 
+// The inverse of data_type.
+c10::ScalarType scalar_type(dnnl::memory::data_type dtype);
+
 // Whether kernels for `dtype` can be expected on this instruction set. A primitive may still not exist: find() tells.
 bool supports(c10::ScalarType dtype);
 

@@ -20,7 +20,24 @@ struct Layout {
   // Adjacent elements in row-major order. oneDNN knows no scalars: give them one dimension of size 1.
   static Layout dense(dnnl::memory::data_type dtype, c10::IntArrayRef sizes);
 
+  // Any strides. A scalar becomes one dimension of size 1.
+  static Layout strided(dnnl::memory::data_type dtype, c10::IntArrayRef sizes, c10::IntArrayRef strides);
+
   dnnl::memory::desc desc() const;
+
+  c10::IntArrayRef sizes_ref() const {
+    return {sizes.data(), static_cast<size_t>(rank)};
+  }
+  c10::IntArrayRef strides_ref() const {
+    return {strides.data(), static_cast<size_t>(rank)};
+  }
+
+  int64_t elements() const;
+
+  // Whether the elements are one run of memory without gaps or overlaps, in whatever order of dimensions.
+  bool dense() const;
+
+  bool operator==(const Layout&) const = default;
 };
 
 static_assert(std::has_unique_object_representations_v<Layout>);

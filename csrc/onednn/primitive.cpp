@@ -63,11 +63,11 @@ class Primitive::Operands {
   size_t scratchpad_bytes_ = 0;
 };
 
-Primitive::Primitive(const char* name, const dnnl::primitive_desc_base& desc) : name_(name) {
+Primitive::Primitive(const char* name, const dnnl::primitive_desc_base& desc, bool accept_reference) : name_(name) {
   if (!desc.get(/*allow_empty=*/true))
     return;
   implementation_ = desc.impl_info_str();
-  if (implementation_.starts_with("ref"))
+  if (implementation_.starts_with("ref") && !accept_reference)
     return;
   try {
     primitive_ = dnnl::primitive(desc.get());
@@ -75,6 +75,9 @@ Primitive::Primitive(const char* name, const dnnl::primitive_desc_base& desc) : 
     raise(ErrorCode::E301, name_, c10::str("oneDNN could not create ", implementation_, ": ", error.what()));
   }
   desc_ = desc;
+  weights_ = argument(DNNL_ARG_DIFF_WEIGHTS);
+  if (weights_.is_zero())
+    weights_ = argument(DNNL_ARG_WEIGHTS);
 }
 
 Primitive::~Primitive() {

@@ -22,8 +22,9 @@ struct Argument {
 
 class Primitive {
  public:
-  // `name` is the operator for error messages; an empty `desc` makes an unusable primitive. Throws E301.
-  Primitive(const char* name, const dnnl::primitive_desc_base& desc);
+  // `name` is the operator for error messages; an empty `desc` makes an unusable primitive, and so does one that only
+  // has reference code unless `accept_reference` is set. Throws E301.
+  Primitive(const char* name, const dnnl::primitive_desc_base& desc, bool accept_reference);
   ~Primitive();
   Primitive(const Primitive&) = delete;
   Primitive& operator=(const Primitive&) = delete;
@@ -31,6 +32,16 @@ class Primitive {
   // Whether oneDNN has a kernel worth calling: reference implementations are slower than the CPU fallback.
   bool usable() const {
     return static_cast<bool>(primitive_);
+  }
+
+  // The layout that oneDNN chose for DNNL_ARG_WEIGHTS, or DNNL_ARG_DIFF_WEIGHTS of a backward-weights primitive.
+  const dnnl::memory::desc& weights() const {
+    return weights_;
+  }
+
+  // The layout of any argument; slower.
+  dnnl::memory::desc argument(int id) const {
+    return desc_.query_md(dnnl::query::exec_arg_md, id);
   }
 
   // oneDNN's name of the implementation, "jit:avx2"; empty when there is none.
@@ -48,6 +59,7 @@ class Primitive {
   std::string implementation_;
   dnnl::primitive_desc_base desc_;
   dnnl::primitive primitive_;
+  dnnl::memory::desc weights_; // kept because it is asked for at every call
   // Operands that no execution is using; concurrent executions beyond the first make their own.
   mutable std::atomic<Operands*> spare_{nullptr};
 };

@@ -138,7 +138,7 @@ std::shared_ptr<const Primitive> create(const detail::SpecBytes& spec, detail::D
   } catch (const dnnl::error& error) {
     raise(ErrorCode::E301, spec.name, c10::str("oneDNN rejected the description: ", error.what()));
   }
-  auto primitive = std::make_shared<const Primitive>(spec.name, desc);
+  auto primitive = std::make_shared<const Primitive>(spec.name, desc, spec.accept_reference);
   return primitive->usable() ? primitive : nullptr;
 }
 

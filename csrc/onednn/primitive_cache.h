@@ -54,6 +54,7 @@ struct SpecBytes {
   const char* name;
   const void* data;
   size_t size;
+  bool accept_reference; // whether oneDNN's unoptimised code will do
 };
 
 using Describe = c10::function_ref<dnnl::primitive_desc_base(const dnnl::engine&, const dnnl::primitive_attr&)>;
@@ -63,18 +64,29 @@ std::shared_ptr<const Primitive> find(const SpecBytes& spec, Describe describe);
 template <class Spec>
 inline constexpr char kTypeTag = 0;
 
+template <class Spec>
+std::shared_ptr<const Primitive> find(const Spec& spec, bool accept_reference) {
+  static_assert(std::has_unique_object_representations_v<Spec>, "padding and floats have no place in a key");
+  return find(
+      {&kTypeTag<Spec>, Spec::kName, &spec, sizeof(Spec), accept_reference},
+      [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) -> dnnl::primitive_desc_base {
+        return spec.describe(engine, attributes);
+      });
+}
+
 } // namespace detail
 
 // The primitive that `spec` describes, or null when oneDNN has no kernel for it worth calling (both are remembered).
 // Throws E301 when oneDNN fails. A hit costs about a tenth of a microsecond.
 template <class Spec>
 std::shared_ptr<const Primitive> find(const Spec& spec) {
-  static_assert(std::has_unique_object_representations_v<Spec>, "padding and floats have no place in a key");
-  return detail::find(
-      {&detail::kTypeTag<Spec>, Spec::kName, &spec, sizeof(Spec)},
-      [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) -> dnnl::primitive_desc_base {
-        return spec.describe(engine, attributes);
-      });
+  return detail::find(spec, /*accept_reference=*/false);
+}
+
+// The same when any kernel will do: for layout changes, where there is nobody else to ask.
+template <class Spec>
+std::shared_ptr<const Primitive> find_any(const Spec& spec) {
+  return detail::find(spec, /*accept_reference=*/true);
 }
 
 } // namespace ipex::onednn

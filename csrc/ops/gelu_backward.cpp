@@ -9,7 +9,7 @@
 //   errors    RuntimeError when `approximate` is neither "none" nor "tanh"
 //   source    oneDNN developer guide, "Eltwise"
 #include "aten/fallback.h"
-#include "device/storage.h"
+#include "forms/storage.h"
 #include "onednn/eltwise.h"
 #include "ops/elementwise.h"
 #include "ops/gelu_algorithm.h"

@@ -16,7 +16,7 @@
 #include <limits>
 
 #include "aten/fallback.h"
-#include "device/storage.h"
+#include "forms/storage.h"
 #include "onednn/layer_norm.h"
 #include "ops/kernels.h"
 #include "ops/layer_norm_rows.h"

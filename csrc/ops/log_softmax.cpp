@@ -17,7 +17,7 @@
 #include <limits>
 
 #include "aten/fallback.h"
-#include "device/storage.h"
+#include "forms/storage.h"
 #include "onednn/softmax.h"
 #include "ops/kernels.h"
 #include "ops/nonfinite.h"

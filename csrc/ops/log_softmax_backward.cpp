@@ -12,7 +12,7 @@
 #include <ATen/ops/empty.h>
 
 #include "aten/fallback.h"
-#include "device/storage.h"
+#include "forms/storage.h"
 #include "onednn/softmax.h"
 #include "ops/kernels.h"
 #include "ops/nonfinite.h"

@@ -11,7 +11,7 @@
 #include <bit>
 #include <limits>
 
-#include "device/storage.h"
+#include "forms/storage.h"
 #include "ops/target_clones.h"
 
 namespace ipex::ops {

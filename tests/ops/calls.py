@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import torch
 
 import torch_ipex_device
+from torch_ipex_device import _C
 from torch_ipex_device.testing.transfer import Transfer
 
-from .rows import Make, Row, Shape
+from .row import Make, Row, Shape
 
 IPEX = torch_ipex_device.DEVICE
 
@@ -34,9 +35,21 @@ def on_cpu(row: Row, arguments: tuple[Any, ...]) -> Any:
     return row.call(*positional, **keywords)
 
 
-def on_ipex(row: Row, arguments: tuple[Any, ...]) -> tuple[Any, Paths]:
+def in_physical_form(value: Any) -> Any:
+    """Returns nested arguments with dense float tensors of 3 to 5 dimensions held in channels-last order."""
+    if isinstance(value, torch.Tensor):
+        if value.dim() not in (3, 4, 5) or not value.is_floating_point() or not value.is_contiguous():
+            return value
+        return _C.with_order(value, [0, *range(2, value.dim()), 1])
+    if isinstance(value, (tuple, list)):
+        return type(value)(in_physical_form(item) for item in value)
+    return value
+
+
+def on_ipex(row: Row, arguments: tuple[Any, ...], *, physical: bool = False) -> tuple[Any, Paths]:
     """Returns the result on ipex and the path taken; the arguments are copied with their strides and offsets."""
-    positional, keywords = split(Transfer(IPEX)(arguments))
+    moved = Transfer(IPEX)(arguments)
+    positional, keywords = split(in_physical_form(moved) if physical else moved)
     torch.ipex.reset_fallback_stats()
     result = row.call(*positional, **keywords)
     counts = torch.ipex.operator_stats().get(row.operator, (0, 0))

@@ -53,10 +53,10 @@ LAYOUTS = {
 }
 
 
-def compare(row, arguments, *, native):
+def compare(row, arguments, *, native, physical=False):
     """Compares metadata with stock PyTorch, values with stock PyTorch and with float64, and checks the path."""
     expected = on_cpu(row, arguments)
-    actual, paths = on_ipex(row, arguments)
+    actual, paths = on_ipex(row, arguments, physical=physical)
     assert paths == ((1, 0) if native else (0, 1))
     assert_same(actual, expected, coefficient=row.coefficient[0])
     return actual
@@ -85,7 +85,15 @@ def test_layout_of_inputs(row, arguments, layout):
     def make(shape, source=contiguous()):  # noqa: B008 - one stream of random numbers per test
         return LAYOUTS[layout](source(shape)) if len(shape) > 1 else source(shape)
 
-    compare(row, arguments(make, (4, 6, 32)), native=has_kernel(row) and layout in row.native_layouts)
+    compare(row, arguments(make, row.layout_shape), native=has_kernel(row) and layout in row.native_layouts)
+
+
+@each_native()
+def test_physical_form_of_inputs(row, arguments):
+    if not row.physical:
+        pytest.skip("the kernel reads plain bytes")
+    for shape in [shape for shape in row.shapes if len(shape) >= 3]:
+        compare(row, arguments(contiguous(), shape), native=has_kernel(row), physical=True)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if "gelu" in row.name], ids=lambda row: row.name)
@@ -110,7 +118,7 @@ def test_what_the_kernel_does_not_serve_takes_the_fallback(row, arguments):
 def test_dtype(row, dtype):
     arguments = next(iter(row.native.values()))
     try:
-        values = arguments(contiguous(dtype), (3, 40))
+        values = arguments(contiguous(dtype), row.dtype_shape)
         on_cpu(row, values)
     except (RuntimeError, NotImplementedError) as refusal:
         with pytest.raises(type(refusal)):
@@ -127,7 +135,7 @@ def arguments_of_refused_dtype(row, dtype):
             return value.to(dtype)
         return dtype if isinstance(value, torch.dtype) else value
 
-    return tuple(cast(value) for value in next(iter(row.native.values()))(contiguous(), (3, 40)))
+    return tuple(cast(value) for value in next(iter(row.native.values()))(contiguous(), row.dtype_shape))
 
 
 @BY_ROW
@@ -159,8 +167,8 @@ def test_hostile_values_propagate_as_in_stock_pytorch(row, arguments, kind):
             t[1] = torch.tensor(HOSTILE[kind]).repeat(t.shape[-1] // 4)
         return t
 
-    for channels in (4, 40):
-        values = arguments(make, (6, channels))
+    for shape in row.hostile_shapes:
+        values = arguments(make, shape)
         expected = on_cpu(row, values)
         actual, paths = on_ipex(row, values)
         if has_kernel(row) and kind not in row.hostile_other:
@@ -181,7 +189,7 @@ def test_invalid_argument_raises_the_error_of_stock_pytorch(row, call):
 
 @BY_ROW
 def test_cpu_tensor_among_ipex_tensors_is_refused(row):
-    arguments = on_tensors = next(iter(row.native.values()))(contiguous(), (3, 8))
+    arguments = on_tensors = next(iter(row.native.values()))(contiguous(), row.dtype_shape)
     count = sum(isinstance(value, torch.Tensor) for value in on_tensors)
     if count < 2:
         pytest.skip("takes one tensor")
@@ -192,7 +200,7 @@ def test_cpu_tensor_among_ipex_tensors_is_refused(row):
 
 @BY_ROW
 def test_arguments_are_left_as_they_were(row):
-    values = next(iter(row.native.values()))(contiguous(), (3, 40))
+    values = next(iter(row.native.values()))(contiguous(), row.dtype_shape)
     moved = Transfer(IPEX)(values)
     versions = [value._version for value in moved if isinstance(value, torch.Tensor)]
     row.call(*moved)

@@ -1,24 +1,31 @@
-// The one door to the bytes of an ipex storage, for reads and for writes.
+// The one door to the plain bytes of an ipex storage, for reads and for writes.
+//
+// Kernels that can do with another order of dimensions use operand.h instead.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/StorageImpl.h>
-#include <c10/core/impl/COW.h>
 
 namespace ipex {
 
-// The bytes of `storage` for writing: shared (copy-on-write) bytes are copied first.
+namespace forms {
+
+// read_bytes for storages with a materializer.
+const void* read_watched_bytes(c10::StorageImpl& storage);
+
+} // namespace forms
+
+// The plain bytes of `storage` for writing: shared (copy-on-write) bytes are copied first, packed copies and physical
+// forms are dropped.
 inline void* write_bytes(c10::StorageImpl& storage) {
   return storage.mutable_data();
 }
 
-// The bytes of `storage` for reading. Copy-on-write bytes stay shared; any other materializer runs, because what it
-// guards is not plain yet.
+// The plain bytes of `storage` for reading. Copy-on-write bytes stay shared, packed copies and physical forms stay.
 inline void* read_bytes(c10::StorageImpl& storage) {
   if (C10_LIKELY(!storage.has_materializer()))
     return storage.mutable_data();
-  auto& data = storage._mutable_data_ptr_no_checks();
-  return c10::impl::cow::is_cow_data_ptr(data) ? const_cast<void*>(data.get()) : storage.mutable_data();
+  return const_cast<void*>(forms::read_watched_bytes(storage));
 }
 
 // The first element of `tensor`, for a kernel that writes it.

@@ -1,0 +1,62 @@
+// Reads a form without changing it.
+#include "forms/describe.h"
+
+#include <algorithm>
+
+#include "forms/form.h"
+#include "forms/translate.h"
+#include "onednn/engine.h"
+
+namespace ipex::forms {
+
+namespace {
+
+// The letters of the dimensions in the order of memory, capital where they are blocked: "aBcd8b".
+std::string format_of(const dnnl::memory::desc& desc) {
+  const int rank = desc.get_ndims();
+  const auto strides = desc.get_strides();
+  const auto blocks = desc.get_inner_blks();
+  const auto blocked = desc.get_inner_idxs();
+  std::vector<int> order(rank);
+  for (int dim = 0; dim < rank; ++dim)
+    order[dim] = dim;
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return strides[a] > strides[b]; });
+  std::string format;
+  for (const int dim : order) {
+    const bool is_blocked = std::find(blocked.begin(), blocked.end(), dim) != blocked.end();
+    format += static_cast<char>((is_blocked ? 'A' : 'a') + dim);
+  }
+  for (size_t i = 0; i < blocks.size(); ++i)
+    format += std::to_string(blocks[i]) + static_cast<char>('a' + blocked[i]);
+  return format;
+}
+
+} // namespace
+
+Description describe(const at::Tensor& tensor) {
+  Description description;
+  description.dtype = tensor.scalar_type();
+  if (!tensor.has_storage())
+    return description;
+  Form* form = Form::of(*tensor.storage().unsafeGetStorageImpl());
+  if (form == nullptr)
+    return description;
+  const std::lock_guard lock(form->mutex());
+  description.plain = form->plain;
+  description.generation = static_cast<int64_t>(form->generation);
+  if (form->physical) {
+    const Physical& physical = *form->physical;
+    description.dtype = onednn::scalar_type(physical.layout.dtype);
+    const auto place =
+        translate(physical.plain, physical.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
+    if (place)
+      description.strides = c10::DimVector(place->layout.strides_ref());
+  }
+  for (const Packed& packed : form->packed) {
+    description.packed.push_back(format_of(packed.desc));
+    description.packed_bytes += static_cast<int64_t>(packed.buffer->nbytes);
+  }
+  return description;
+}
+
+} // namespace ipex::forms

@@ -1,0 +1,93 @@
+// Form: how the storage of an ipex tensor holds its values, when that is more than the plain bytes.
+//
+// The values exist in up to three places:
+//   plain      the storage's own bytes, exactly what sizes, strides and dtype say
+//   physical   a kernel's result in another dimension order (or type): the only copy until somebody needs plain bytes
+//   caches     packed copies of the plain values, for kernels that read the same weights again and again
+// `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches.
+//
+// Worked example. A convolution makes y of sizes [1, 64, 8, 8], which stock PyTorch gives strides [4096, 64, 8, 1]; the
+// kernel wrote strides [4096, 1, 512, 64]. The form records both. y[:, 32:] has offset 2048 and the same strides; a
+// kernel reads it at physical offset 32 with strides [4096, 1, 512, 64] (see translate.h). y.view(1, 4096) cannot be
+// translated: the plain bytes are made, and kept beside the physical ones until somebody writes.
+//
+// Every member is for the holder of the lock. A pointer into `physical` stays good while the storage is not written;
+// plain bytes that are made later lie elsewhere, so a thread that reads the physical ones is not disturbed.
+#pragma once
+
+#include <c10/core/StorageImpl.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "forms/block.h"
+#include "onednn/layout.h"
+
+namespace ipex::forms {
+
+// Memory that a cache owns, counted as device memory; kernels hold on to it while they read it.
+struct Buffer {
+  c10::DataPtr data;
+  size_t nbytes = 0;
+};
+
+// Values in an order of dimensions of their own.
+struct Physical {
+  onednn::Layout plain; // what the whole storage is as a tensor: the strides that PyTorch sees, plain dtype
+  onednn::Layout layout; // the same sizes as they lie in memory
+  const void* data = nullptr;
+  c10::DataPtr owner; // set once the storage's own bytes are plain
+};
+
+// A copy of a tensor over the storage, in a layout that oneDNN chose.
+struct Packed {
+  int64_t offset; // of the tensor, in elements
+  onednn::Layout tensor; // its sizes, strides and dtype
+  dnnl::memory::desc desc; // the copy
+  std::shared_ptr<const Buffer> buffer;
+};
+
+class Form {
+ public:
+  // The form of `storage`; null when it has none.
+  static Form* of(const c10::StorageImpl& storage) {
+    const Block* block = block_of(storage.data_ptr());
+    return block ? block->form.load(std::memory_order_acquire) : nullptr;
+  }
+
+  // The same, made when there is none. Null for memory that cannot carry one.
+  static Form* make(c10::StorageImpl& storage);
+
+  std::mutex& mutex() {
+    return mutex_;
+  }
+
+  // Says that the fresh `storage`, whose only user the caller is, will hold its values as `physical` says.
+  static void install(c10::StorageImpl& storage, const onednn::Layout& plain, const onednn::Layout& layout);
+
+  // Makes the plain bytes valid; whatever else there is stays. Called with the lock held.
+  void make_plain(c10::StorageImpl& storage);
+
+  // Drops caches and, when the plain bytes are valid, the physical ones. Called with the lock held.
+  void drop_copies();
+
+  // Asks PyTorch to call materialize before the next write to `storage`. Called with the lock held.
+  static void watch(c10::StorageImpl& storage);
+
+  bool plain = true;
+  std::optional<Physical> physical;
+  std::vector<Packed> packed;
+  uint64_t generation = 0; // writes so far that dropped something
+  Block* owner = nullptr; // the block that deletes the form
+
+ private:
+  std::mutex mutex_;
+};
+
+// What PyTorch calls before anybody gets a pointer to write through: plain bytes, and nothing beside them.
+void materialize(c10::StorageImpl* storage);
+
+} // namespace ipex::forms

@@ -1,0 +1,191 @@
+// Reading tensors in the form that their storage is in, and making results in a physical form.
+#include "forms/operand.h"
+
+#include <ATen/EmptyTensor.h>
+#include <c10/core/impl/COW.h>
+
+#include "core/device.h"
+#include "forms/form.h"
+#include "forms/reorder.h"
+#include "forms/storage.h"
+#include "forms/translate.h"
+#include "onednn/engine.h"
+
+namespace ipex::forms {
+
+namespace {
+
+onednn::Layout layout_of(const at::Tensor& tensor) {
+  return onednn::Layout::strided(onednn::data_type(tensor.scalar_type()), tensor.sizes(), tensor.strides());
+}
+
+const void* element(const void* base, int64_t offset, const at::Tensor& tensor) {
+  return static_cast<const char*>(base) + offset * static_cast<int64_t>(tensor.itemsize());
+}
+
+// Where `tensor` lies in the physical bytes, if these are what to read.
+std::optional<Operand> read_physical(const at::Tensor& tensor, Form& form) {
+  if (!form.physical)
+    return std::nullopt;
+  const Physical& physical = *form.physical;
+  if (tensor.dtype() != c10::scalarTypeToTypeMeta(onednn::scalar_type(physical.plain.dtype)))
+    return std::nullopt;
+  const auto place =
+      translate(physical.plain, physical.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
+  if (!place)
+    return std::nullopt;
+  Operand operand{element(physical.data, place->offset, tensor), place->layout, {}};
+  if (operand.layout.rank == 0)
+    operand.layout = onednn::Layout::dense(operand.layout.dtype, {1});
+  return operand;
+}
+
+c10::Allocator* allocator() {
+  static c10::Allocator* instance = c10::GetAllocator(kDeviceType);
+  return instance;
+}
+
+} // namespace
+
+const void* read_watched_bytes(c10::StorageImpl& storage) {
+  auto& data = storage._mutable_data_ptr_no_checks();
+  if (c10::impl::cow::is_cow_data_ptr(data))
+    return data.get();
+  Form* form = Form::of(storage);
+  if (form == nullptr)
+    return storage.mutable_data(); // another library's materializer: what it guards is not plain yet
+  const std::lock_guard lock(form->mutex());
+  form->make_plain(storage);
+  return data.get();
+}
+
+bool readable(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.layout() == at::kStrided && !tensor.is_nested() &&
+      tensor.dim() <= onednn::Layout::kMaxRank && onednn::supports(tensor.scalar_type()) && !tensor.is_conj() &&
+      !tensor.is_neg();
+}
+
+Operand read(const at::Tensor& tensor) {
+  c10::StorageImpl& storage = *tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
+  if (C10_UNLIKELY(storage.has_materializer())) {
+    if (Form* form = Form::of(storage)) {
+      const std::lock_guard lock(form->mutex());
+      if (auto operand = read_physical(tensor, *form))
+        return *operand;
+      form->make_plain(storage);
+    }
+  }
+  return {element(read_bytes(storage), tensor.storage_offset(), tensor), layout_of(tensor), {}};
+}
+
+Operand read_as(const at::Tensor& tensor, c10::IntArrayRef strides) {
+  Operand operand = read(tensor);
+  if (same_order(tensor.sizes(), operand.strides(), strides))
+    return operand;
+  const auto wanted = onednn::Layout::strided(operand.layout.dtype, tensor.sizes(), strides);
+  at::Tensor copy = at::detail::empty_generic(
+      {tensor.numel()}, allocator(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), tensor.scalar_type(), {});
+  void* data = copy.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()->mutable_data();
+  reorder(operand.layout, operand.data, wanted, data);
+  return {data, wanted, std::move(copy)};
+}
+
+Result update(const at::Tensor& tensor) {
+  c10::StorageImpl& storage = *tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
+  if (C10_UNLIKELY(storage.has_materializer())) {
+    if (Form* form = Form::of(storage)) {
+      const std::lock_guard lock(form->mutex());
+      if (!form->plain) {
+        if (auto operand = read_physical(tensor, *form)) {
+          form->drop_copies();
+          return {tensor, const_cast<void*>(operand->data), operand->layout};
+        }
+      }
+    }
+  }
+  return {tensor, write_bytes(tensor), layout_of(tensor)};
+}
+
+Result make_result(
+    c10::IntArrayRef sizes,
+    c10::IntArrayRef strides,
+    c10::IntArrayRef physical,
+    const at::TensorOptions& options) {
+  const auto dtype = c10::typeMetaToScalarType(options.dtype());
+  at::Tensor tensor = at::detail::empty_strided_generic(
+      sizes, strides, allocator(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), dtype);
+  Result result = wrap_fresh(tensor);
+  if (tensor.numel() == 0 || same_order(sizes, strides, physical))
+    return result;
+  const onednn::Layout plain = result.layout;
+  result.layout = onednn::Layout::strided(plain.dtype, sizes, physical);
+  Form::install(*tensor.storage().unsafeGetStorageImpl(), plain, result.layout);
+  return result;
+}
+
+Result make_contiguous_result(c10::IntArrayRef sizes, const at::TensorOptions& options) {
+  return wrap_fresh(
+      at::detail::empty_generic(
+          sizes,
+          allocator(),
+          c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+          c10::typeMetaToScalarType(options.dtype()),
+          {}));
+}
+
+at::Tensor with_order(const at::Tensor& tensor, c10::ArrayRef<int64_t> order) {
+  IPEX_CHECK(
+      readable(tensor) && tensor.device().type() == kDeviceType && tensor.is_non_overlapping_and_dense() &&
+          order.size() == static_cast<size_t>(tensor.dim()),
+      E103,
+      "with_order",
+      "accepted: a dense tensor on ipex and one number per dimension");
+  c10::DimVector physical(order.size());
+  int64_t stride = 1;
+  for (size_t i = order.size(); i-- > 0;) {
+    IPEX_CHECK(order[i] >= 0 && order[i] < tensor.dim(), E103, "with_order", "got dimension ", order[i]);
+    physical[order[i]] = stride;
+    stride *= tensor.size(order[i]);
+  }
+  const Operand src = read(tensor);
+  const Result dst = make_result(tensor.sizes(), tensor.strides(), physical, tensor.options());
+  reorder(src.layout, src.data, dst.layout, dst.data);
+  return dst.tensor;
+}
+
+Result wrap_fresh(const at::Tensor& tensor) {
+  return {tensor, write_bytes(tensor), layout_of(tensor)};
+}
+
+c10::DimVector row_major_strides(c10::IntArrayRef sizes) {
+  c10::DimVector strides(sizes.size());
+  int64_t stride = 1;
+  for (size_t dim = sizes.size(); dim-- > 0;) {
+    strides[dim] = stride;
+    stride *= std::max<int64_t>(sizes[dim], 1);
+  }
+  return strides;
+}
+
+c10::DimVector channels_last_strides(c10::IntArrayRef sizes) {
+  if (sizes.size() < 3 || sizes.size() > 5)
+    return row_major_strides(sizes);
+  c10::DimVector strides(sizes.size());
+  strides[1] = 1;
+  int64_t stride = std::max<int64_t>(sizes[1], 1);
+  for (size_t dim = sizes.size(); dim-- > 2;) {
+    strides[dim] = stride;
+    stride *= std::max<int64_t>(sizes[dim], 1);
+  }
+  strides[0] = stride;
+  return strides;
+}
+
+bool same_order(c10::IntArrayRef sizes, c10::IntArrayRef a, c10::IntArrayRef b) {
+  for (size_t dim = 0; dim < sizes.size(); ++dim)
+    if (sizes[dim] != 1 && a[dim] != b[dim])
+      return false;
+  return true;
+}
+
+} // namespace ipex::forms

@@ -1,0 +1,80 @@
+// Operands of kernels: tensors as they lie in memory, whatever strides PyTorch shows for them.
+//
+//   const Operand src = forms::read(self);
+//   Result dst = forms::make_result(self.sizes(), self.strides(), src.strides(), self.options());
+//   kernel->run({{DNNL_ARG_SRC, src.data}, {DNNL_ARG_DST, dst.data}});
+//   return dst.tensor;
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "core/visibility.h"
+#include "onednn/layout.h"
+
+namespace ipex::forms {
+
+// What a kernel reads. Valid while the tensor lives and nobody writes it.
+struct Operand {
+  const void* data = nullptr; // the first element
+  onednn::Layout layout; // sizes as PyTorch shows them (a scalar has one dimension of size 1), strides in memory
+  at::Tensor owner; // defined when the values are a temporary copy
+
+  c10::IntArrayRef sizes() const {
+    return layout.sizes_ref();
+  }
+  c10::IntArrayRef strides() const {
+    return layout.strides_ref();
+  }
+  // Whether the elements are one run of memory without overlaps, in whatever order of dimensions.
+  bool dense() const {
+    return layout.dense();
+  }
+};
+
+// What a kernel writes.
+struct Result {
+  at::Tensor tensor;
+  void* data = nullptr;
+  onednn::Layout layout;
+};
+
+// Whether `tensor` can be an operand: strided, of at most 6 dimensions, of a dtype that oneDNN has a type for, without
+// lazy conjugation or negation.
+bool readable(const at::Tensor& tensor);
+
+// `tensor` for reading. Only a view that no strides describe in the physical bytes makes those plain.
+Operand read(const at::Tensor& tensor);
+
+// `tensor` for reading, in the order of dimensions that `strides` (dense, in elements) says; copied if it lies
+// otherwise.
+Operand read_as(const at::Tensor& tensor, c10::IntArrayRef strides);
+
+// `tensor` for reading and writing in place. Drops what was derived from it.
+Result update(const at::Tensor& tensor);
+
+// A new tensor that PyTorch sees with `strides` and that holds its values with the strides `physical`. Both must be
+// dense. The two may be the same.
+Result make_result(
+    c10::IntArrayRef sizes,
+    c10::IntArrayRef strides,
+    c10::IntArrayRef physical,
+    const at::TensorOptions& options);
+
+// The same with strides that are contiguous, in both senses.
+Result make_contiguous_result(c10::IntArrayRef sizes, const at::TensorOptions& options);
+
+// A copy of `tensor` (dense), with its strides, that lies in memory with the dimensions in `order`, slowest first. For
+// tests: kernels make such tensors themselves. Throws E103.
+IPEX_API at::Tensor with_order(const at::Tensor& tensor, c10::ArrayRef<int64_t> order);
+
+// A result without a tensor of its own yet: `tensor` was just made by the caller and nobody else has seen it.
+Result wrap_fresh(const at::Tensor& tensor);
+
+// Channels-last strides for 3 to 5 dimensions, contiguous ones otherwise.
+c10::DimVector channels_last_strides(c10::IntArrayRef sizes);
+c10::DimVector row_major_strides(c10::IntArrayRef sizes);
+
+// Whether `a` and `b` place the elements of a tensor of `sizes` alike; dimensions of size 1 do not matter.
+bool same_order(c10::IntArrayRef sizes, c10::IntArrayRef a, c10::IntArrayRef b);
+
+} // namespace ipex::forms

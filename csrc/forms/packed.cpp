@@ -1,0 +1,61 @@
+// Looks packed copies up, and makes them.
+#include "forms/packed.h"
+
+#include <algorithm>
+
+#include "forms/reorder.h"
+#include "forms/statistics.h"
+#include "forms/storage.h"
+
+namespace ipex::forms {
+
+namespace {
+
+constexpr size_t kMostCopies = 2; // per storage: one for forward, one for backward or another batch size
+
+std::shared_ptr<const Buffer> make(const void* data, const onednn::Layout& tensor, const dnnl::memory::desc& wanted) {
+  auto buffer = std::make_shared<Buffer>();
+  buffer->nbytes = wanted.get_size();
+  buffer->data = allocate(buffer->nbytes);
+  reorder(tensor.desc(), data, wanted, buffer->data.get());
+  count_pack();
+  return buffer;
+}
+
+} // namespace
+
+PackedWeights pack(
+    const at::Tensor& weights,
+    const onednn::Layout& tensor,
+    const dnnl::memory::desc& wanted,
+    bool keep) {
+  if (wanted == tensor.desc())
+    return {read_bytes(weights), nullptr};
+  c10::StorageImpl& storage = *weights.storage().unsafeGetStorageImpl();
+  const Block* block = block_of(storage.data_ptr());
+  Form* form = keep && block && block->aliases.load(std::memory_order_acquire) <= 0 ? Form::make(storage) : nullptr;
+  if (form == nullptr) {
+    auto buffer = make(read_bytes(weights), tensor, wanted);
+    return {buffer->data.get(), buffer};
+  }
+  const int64_t offset = weights.storage_offset();
+  const std::lock_guard lock(form->mutex());
+  auto& copies = form->packed;
+  for (size_t i = 0; i < copies.size(); ++i) {
+    if (copies[i].offset != offset || !(copies[i].tensor == tensor) || !(copies[i].desc == wanted))
+      continue;
+    count_packed_hit();
+    return {copies[i].buffer->data.get(), copies[i].buffer};
+  }
+  form->make_plain(storage);
+  const auto* first =
+      static_cast<const char*>(storage.data_ptr().get()) + offset * static_cast<int64_t>(weights.itemsize());
+  auto buffer = make(first, tensor, wanted);
+  if (copies.size() == kMostCopies)
+    copies.erase(copies.begin());
+  copies.push_back({offset, tensor, wanted, buffer});
+  Form::watch(storage);
+  return {buffer->data.get(), buffer};
+}
+
+} // namespace ipex::forms

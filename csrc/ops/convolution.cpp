@@ -1,0 +1,56 @@
+// convolution(src, weights)[n, o, p] = bias[o] + sum over i, k of weights[o, i, k] * src[n, i, stride p + dilation k -
+// padding], per group; the transposed one is the gradient of that with respect to src.
+//
+//   schema  aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[]
+//           dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor
+//   src     [N, C, L], [N, C, H, W] or [N, C, D, H, W], any strides; f32, bf16
+//   weights [O, C/groups, ...] or, transposed, [C, O/groups, ...], same dtype; kept packed on the storage
+//   bias    [O], same dtype, or absent
+//   dst     strides as stock PyTorch gives them; lies in channels-last order
+//   else    CPU fallback: other dtypes, no elements, shapes or parameters that do not fit
+//   errors  RuntimeError when shapes or parameters do not fit
+//   source  oneDNN developer guide, "Convolution" and "Deconvolution"
+#include "aten/fallback.h"
+#include "forms/operand.h"
+#include "forms/packed.h"
+#include "forms/storage.h"
+#include "ops/convolution_geometry.h"
+#include "ops/kernels.h"
+
+namespace ipex::ops {
+
+at::Tensor convolution(
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const std::optional<at::Tensor>& bias,
+    c10::IntArrayRef stride,
+    c10::IntArrayRef padding,
+    c10::IntArrayRef dilation,
+    bool transposed,
+    c10::IntArrayRef output_padding,
+    int64_t groups) {
+  const bool has_bias = bias && bias->defined();
+  auto call = convolution_call(input, weight, {stride, padding, dilation, transposed, output_padding, groups});
+  std::shared_ptr<const onednn::Primitive> kernel;
+  if (call &&
+      (!has_bias || (bias->dim() == 1 && bias->size(0) == call->dst_sizes[1] && bias->dtype() == input.dtype()))) {
+    call->spec.has_bias = has_bias;
+    kernel = onednn::find(call->spec);
+  }
+  if (!kernel)
+    return fallback<at::_ops::convolution>(
+        input, weight, bias, stride, padding, dilation, transposed, output_padding, groups);
+
+  const auto src = forms::read_as(input, call->spec.src.strides_ref());
+  const auto weights = forms::pack(weight, call->weights, kernel->weights());
+  const auto shift = has_bias ? bias->contiguous() : at::Tensor();
+  auto dst = forms::make_result(call->dst_sizes, call->dst_strides, call->spec.dst.strides_ref(), input.options());
+  kernel->run(
+      {{DNNL_ARG_SRC, src.data},
+       {DNNL_ARG_WEIGHTS, weights.data},
+       {DNNL_ARG_BIAS, has_bias ? read_bytes(shift) : nullptr},
+       {DNNL_ARG_DST, dst.data}});
+  return dst.tensor;
+}
+
+} // namespace ipex::ops

@@ -1,0 +1,91 @@
+"""Rows of softmax and log-softmax, forward and backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from ..row import INFINITE, NOT_A_NUMBER, Arguments, Invalid, Make, Row, Shape, one
+
+aten = torch.ops.aten
+
+
+def _softmax_arguments(dim: int, half_to_float: bool = False) -> Arguments:
+    return lambda make, shape: (make(shape), dim, half_to_float)
+
+
+def _softmax_backward_arguments(dim: int) -> Arguments:
+    # Any numbers will do for `output`: the operator is a formula, and does not know what made them.
+    def arguments(make: Make, shape: Shape) -> tuple[Any, ...]:
+        output = make(shape)
+        return make(shape), output, dim, output.dtype
+
+    return arguments
+
+
+_SOFTMAX = {
+    "inputs": one,
+    "shapes": ((), (1,), (5,), (3, 17), (2, 1, 8), (2, 3, 4, 33), (4, 8, 128)),
+    "empty": ((0,), (0, 4), (4, 0)),
+    "benchmark": ((12, 128, 128), (8, 12, 384, 384), (32, 1000), (4, 30522)),
+    "autocast": torch.float32,
+}
+
+
+_SOFTMAX_NATIVE = {
+    "last dimension": _softmax_arguments(-1),
+    "last dimension, counted from the front": lambda make, shape: (make(shape), max(len(shape) - 1, 0), False),
+}
+
+
+_SOFTMAX_OTHER = {"first dimension": _softmax_arguments(0), "middle dimension": _softmax_arguments(1)}
+
+
+_SOFTMAX_INVALID = (
+    Invalid(_softmax_arguments(3), (2, 3), IndexError, "Dimension out of range"),
+    Invalid(_softmax_arguments(-1, half_to_float=True), (2, 3), RuntimeError, "half to float"),
+)
+
+ROWS = (
+    Row(
+        operator="aten::_log_softmax",
+        call=aten._log_softmax.default,
+        native=_SOFTMAX_NATIVE,
+        other=_SOFTMAX_OTHER,
+        function=lambda src: F.log_softmax(src, -1),
+        invalid=_SOFTMAX_INVALID,
+        **_SOFTMAX,
+    ),
+    Row(
+        operator="aten::_log_softmax_backward_data",
+        call=aten._log_softmax_backward_data.default,
+        native={"last dimension": _softmax_backward_arguments(-1)},
+        other={"first dimension": _softmax_backward_arguments(0)},
+        function=lambda src: F.log_softmax(src, -1),
+        isa=("avx512",),
+        hostile_other=(*NOT_A_NUMBER, *INFINITE),
+        coefficient=(2, "the sum over a row is taken in another order"),
+        **_SOFTMAX,
+    ),
+    Row(
+        operator="aten::_softmax",
+        call=aten._softmax.default,
+        native=_SOFTMAX_NATIVE,
+        other=_SOFTMAX_OTHER,
+        function=lambda src: F.softmax(src, -1),
+        invalid=_SOFTMAX_INVALID,
+        **_SOFTMAX,
+    ),
+    Row(
+        operator="aten::_softmax_backward_data",
+        call=aten._softmax_backward_data.default,
+        native={"last dimension": _softmax_backward_arguments(-1)},
+        other={"first dimension": _softmax_backward_arguments(0)},
+        function=lambda src: F.softmax(src, -1),
+        isa=("avx512",),
+        coefficient=(2, "the sum over a row is taken in another order"),
+        **_SOFTMAX,
+    ),
+)
