@@ -17,4 +17,7 @@ DEVICE = "ipex:0"
 
 _C = _activate.activate()
 
-__all__ = ["DEVICE", "__version__"]
+from .device.explain import explain  # noqa: E402 - needs the library that activate() loads
+from .device.forms import physical_form  # noqa: E402
+
+__all__ = ["DEVICE", "__version__", "explain", "physical_form"]

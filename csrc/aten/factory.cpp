@@ -9,6 +9,7 @@
 
 #include "core/device.h"
 #include "device/allocator.h"
+#include "forms/form.h"
 #include "forms/storage.h"
 
 namespace ipex {
@@ -30,6 +31,16 @@ void check_options(
       !pin_memory.value_or(false), E203, op, "only CPU tensors can be pinned; drop pin_memory=True or the device");
 }
 
+// Below this size giving plain bytes back would save too little.
+constexpr size_t kWatchedBytes = size_t{64} << 10;
+
+// A tensor that a user makes may become a weight.
+void watch_large(const Tensor& made) {
+  c10::StorageImpl& storage = *made.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
+  if (C10_UNLIKELY(storage.nbytes() >= kWatchedBytes) && made.is_floating_point())
+    forms::Form::watch_from_birth(storage);
+}
+
 Tensor empty_memory_format(
     c10::IntArrayRef size,
     std::optional<at::ScalarType> dtype,
@@ -43,6 +54,7 @@ Tensor empty_memory_format(
   if (C10_UNLIKELY(
           at::globalContext().deterministicAlgorithms() && at::globalContext().deterministicFillUninitializedMemory()))
     at::native::fill_empty_deterministic_(made);
+  watch_large(made);
   return made;
 }
 
@@ -59,6 +71,7 @@ Tensor empty_strided(
   if (C10_UNLIKELY(
           at::globalContext().deterministicAlgorithms() && at::globalContext().deterministicFillUninitializedMemory()))
     at::native::fill_empty_deterministic_(made);
+  watch_large(made);
   return made;
 }
 

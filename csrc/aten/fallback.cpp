@@ -4,7 +4,9 @@
 #include "aten/twin.h"
 #include "core/check.h"
 #include "core/device.h"
+#include "core/recorder.h"
 #include "device/generator.h"
+#include "forms/describe.h"
 
 namespace ipex {
 
@@ -141,6 +143,9 @@ void adopt_results(TwinCall& call, const OperatorPlan& plan, torch::jit::Stack& 
   }
 }
 
+void run_recorded(const c10::OperatorHandle&, const OperatorPlan&, c10::DispatchKey, torch::jit::Stack&);
+void run_unrecorded(const c10::OperatorHandle&, const OperatorPlan&, c10::DispatchKey, torch::jit::Stack&);
+
 // The kernel that stands in the dispatcher for one operator.
 template <c10::DispatchKey cpu_key>
 class FallbackKernel final : public c10::OperatorKernel {
@@ -208,6 +213,47 @@ void run_on_twins(
     const OperatorPlan& plan,
     c10::DispatchKey cpu_key,
     torch::jit::Stack& stack) {
+  if (C10_UNLIKELY(recorder::active()))
+    return run_recorded(op, plan, cpu_key, stack);
+  run_unrecorded(op, plan, cpu_key, stack);
+}
+
+namespace {
+
+// Appends what the tensors among the arguments are.
+std::string describe_arguments(const OperatorPlan& plan, const torch::jit::Stack& stack) {
+  std::string text;
+  for (size_t i = stack.size() - plan.arguments.size(); i < stack.size(); ++i)
+    if (stack[i].isTensor() && stack[i].toTensor().defined())
+      text += (text.empty() ? "" : " ") + forms::summary(stack[i].toTensor());
+  return text;
+}
+
+void run_recorded(
+    const c10::OperatorHandle& op,
+    const OperatorPlan& plan,
+    c10::DispatchKey cpu_key,
+    torch::jit::Stack& stack) {
+  const bool moves = (plan.traits & kMovesData) != 0;
+  const char* path = moves ? "data movement" : "fallback";
+  recorder::Call* declined = recorder::Call::current();
+  if (declined != nullptr && declined->row.op == plan.name && declined->row.path == "native") {
+    declined->row.path = path;
+    if (declined->row.reason.empty())
+      declined->row.reason = "the native kernel does not serve these arguments";
+    return run_unrecorded(op, plan, cpu_key, stack);
+  }
+  recorder::Call call(plan.name, describe_arguments(plan, stack));
+  call.row.path = path;
+  call.row.reason = moves ? "" : "there is no native kernel";
+  run_unrecorded(op, plan, cpu_key, stack);
+}
+
+void run_unrecorded(
+    const c10::OperatorHandle& op,
+    const OperatorPlan& plan,
+    c10::DispatchKey cpu_key,
+    torch::jit::Stack& stack) {
   TwinCall call(plan.name, (plan.traits & kReadsRequiresGrad) != 0);
   Arguments arguments(call, plan);
   const size_t count = plan.arguments.size();
@@ -223,6 +269,8 @@ void run_on_twins(
   if (C10_LIKELY(arguments.results_on_device()))
     adopt_results(call, plan, stack);
 }
+
+} // namespace
 
 void register_fallbacks() {
   static const bool once = [] {

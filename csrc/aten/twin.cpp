@@ -11,6 +11,7 @@
 #include "core/device.h"
 #include "device/allocator.h"
 #include "forms/block.h"
+#include "forms/operand.h"
 #include "forms/storage.h"
 
 namespace ipex {
@@ -128,7 +129,9 @@ c10::intrusive_ptr<StorageImpl> TwinCall::twin_storage(const c10::Storage& stora
       continue;
     if (written && !pair.written) { // first seen as an input: open it for writing now
       pair.written = true;
-      void* data = write_bytes(*device);
+      auto bytes = forms::write_pinned(*device);
+      void* data = const_cast<void*>(bytes.data);
+      pair.pin = std::move(bytes.pin);
       if (data != pair.cpu->data()) {
         c10::raw::intrusive_ptr::incref(device);
         pair.cpu->set_data_ptr_noswap(c10::DataPtr(data, device, &release_storage, kCpu));
@@ -136,8 +139,9 @@ c10::intrusive_ptr<StorageImpl> TwinCall::twin_storage(const c10::Storage& stora
     }
     return pair.cpu;
   }
-  void* data = written ? write_bytes(*device) : read_bytes(*device);
-  storages_.push_back({device, alias(device, data, kCpu, c10::GetCPUAllocator()), written});
+  auto bytes = written ? forms::write_pinned(*device) : forms::read_pinned(*device);
+  void* data = const_cast<void*>(bytes.data);
+  storages_.push_back({device, alias(device, data, kCpu, c10::GetCPUAllocator()), written, std::move(bytes.pin)});
   return storages_.back().cpu;
 }
 

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "core/visibility.h"
+#include "forms/form.h"
 
 namespace ipex {
 
@@ -44,6 +45,7 @@ class TwinCall {
     c10::StorageImpl* device; // kept alive by the twin's DataPtr, or by the twin itself when it is its own twin
     c10::intrusive_ptr<c10::StorageImpl> cpu;
     bool written;
+    forms::Pin pin{};
   };
 
   struct TensorPair {

@@ -3,6 +3,7 @@
 #include "aten/stats.h"
 #include "bindings/bindings.h"
 #include "core/check.h"
+#include "core/recorder.h"
 #include "ops/register.h"
 
 namespace ipex::bindings {
@@ -31,6 +32,25 @@ const char* policy_name() {
   TORCH_INTERNAL_ASSERT(false, "policy without a name");
 }
 
+py::list stop_recording() {
+  py::list rows;
+  for (const recorder::Row& row : recorder::stop()) {
+    py::dict made;
+    made["operator"] = row.op;
+    made["path"] = row.path;
+    made["reason"] = row.reason;
+    made["arguments"] = row.arguments;
+    made["implementations"] = row.implementations;
+    made["calls"] = row.calls;
+    made["nanoseconds"] = row.nanoseconds;
+    made["reorders"] = row.reorders;
+    made["reordered_bytes"] = row.reordered_bytes;
+    made["materializations"] = row.materializations;
+    rows.append(made);
+  }
+  return rows;
+}
+
 } // namespace
 
 void init_operators(py::module_& module) {
@@ -41,6 +61,8 @@ void init_operators(py::module_& module) {
   module.def("set_native_enabled", &set_native_enabled, py::arg("enabled"));
   module.def("native_enabled", &native_enabled);
   module.def("fallback_operators", &fallback_operators);
+  module.def("start_recording", &recorder::start);
+  module.def("stop_recording", &stop_recording);
   module.def("native_operators", &ops::native_operators);
 }
 

@@ -54,6 +54,7 @@ void init_tensor(py::module_& module) {
       [](const at::Tensor& tensor, const std::vector<int64_t>& order) { return forms::with_order(tensor, order); },
       py::arg("tensor"),
       py::arg("order"));
+  module.def("read_operand", &forms::copy_of_operand, py::arg("tensor"));
   module.def("mark_written", [](const at::Tensor& tensor) { write_bytes(tensor); }, py::arg("tensor"));
   module.def("form_statistics", [] {
     const forms::FormStatistics statistics = forms::form_statistics();

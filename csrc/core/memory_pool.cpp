@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <mutex>
@@ -36,6 +37,7 @@ class Pool {
   void* acquire(size_t capacity) {
     std::unique_lock lock(mutex_);
     live_ += capacity;
+    most_live_ = std::max(most_live_, live_);
     auto& waiting = waiting_[class_index(capacity)];
     if (!waiting.empty()) {
       void* chunk = waiting.back(); // the last one freed: most likely still in a cache
@@ -43,9 +45,8 @@ class Pool {
       waiting_bytes_ -= capacity;
       return chunk;
     }
-    if (live_ > most_live_)
-      most_live_ = live_;
-    std::vector<void*> excess = take_excess();
+    const std::vector<void*> excess = take_excess();
+    most_ = std::max(most_, live_ + waiting_bytes_);
     lock.unlock();
     free_all(excess);
     try {
@@ -88,9 +89,14 @@ class Pool {
     free_all(all);
   }
 
-  size_t waiting_bytes() {
+  PoolStatistics statistics() {
     const std::lock_guard lock(mutex_);
-    return waiting_bytes_;
+    return {waiting_bytes_, most_};
+  }
+
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    most_ = live_ + waiting_bytes_;
   }
 
   std::mutex& mutex() {
@@ -127,6 +133,7 @@ class Pool {
   size_t waiting_bytes_ = 0;
   size_t live_ = 0; // bytes of the chunks in use that came from here
   size_t most_live_ = 0;
+  size_t most_ = 0;
 };
 
 // Never destroyed: tensors of static duration may be released after it would have been.
@@ -162,8 +169,12 @@ void release_waiting_chunks() {
   pool().release_waiting();
 }
 
-size_t waiting_bytes() {
-  return pool().waiting_bytes();
+PoolStatistics pool_statistics() {
+  return pool().statistics();
+}
+
+void reset_pool_peak() {
+  pool().reset_peak();
 }
 
 } // namespace ipex

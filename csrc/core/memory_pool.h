@@ -18,7 +18,12 @@ void release_chunk(void* chunk, size_t capacity);
 // Gives every waiting chunk back to the C heap.
 void release_waiting_chunks();
 
-// Bytes of the chunks that wait.
-size_t waiting_bytes();
+struct PoolStatistics {
+  size_t waiting; // bytes of the chunks that wait
+  size_t most; // the largest sum of live and waiting chunks since the last reset
+};
+
+PoolStatistics pool_statistics();
+void reset_pool_peak();
 
 } // namespace ipex

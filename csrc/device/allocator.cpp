@@ -3,6 +3,8 @@
 
 #include <malloc.h>
 
+#include <algorithm>
+
 #include "core/device.h"
 #include "core/host_memory.h"
 #include "core/memory_pool.h"
@@ -42,7 +44,10 @@ class HostDeviceAllocator final : public c10::DeviceAllocator {
     c10::CachingDeviceAllocator::DeviceStats stats;
     forms::statistics().bytes.write_to(stats.allocated_bytes[0]);
     stats.active_bytes = stats.reserved_bytes = stats.allocated_bytes;
-    stats.reserved_bytes[0].current += static_cast<int64_t>(waiting_bytes());
+    const PoolStatistics pool = pool_statistics();
+    auto& reserved = stats.reserved_bytes[0];
+    reserved.current += static_cast<int64_t>(pool.waiting);
+    reserved.peak = std::max({reserved.peak, reserved.current, static_cast<int64_t>(pool.most)});
     forms::statistics().blocks.write_to(stats.allocation[0]);
     stats.active = stats.allocation;
     stats.num_ooms = forms::statistics().out_of_memory.load(std::memory_order_relaxed);
@@ -59,6 +64,7 @@ class HostDeviceAllocator final : public c10::DeviceAllocator {
   void resetPeakStats(c10::DeviceIndex device) override {
     check_device_index(device, "reset_peak_memory_stats");
     forms::statistics().reset_peak();
+    reset_pool_peak();
   }
 
   std::pair<size_t, size_t> getMemoryInfo(c10::DeviceIndex device) override {

@@ -40,15 +40,15 @@ Block* own_block(void* data) {
   return reinterpret_cast<Block*>(static_cast<char*>(data) - sizeof(Block));
 }
 
-void delete_form(Block* block) {
+void release_form(Block* block) {
   Form* form = block->form.load(std::memory_order_acquire);
   if (C10_UNLIKELY(form != nullptr && form->owner == block))
-    delete form;
+    form->release();
 }
 
 void release_adopted(void* context) {
   auto* block = static_cast<Block*>(context);
-  delete_form(block);
+  release_form(block);
   count_release(block->data, block->counted);
   c10::free_cpu(block->data);
   delete block;
@@ -103,7 +103,7 @@ void release_own(void* data) {
   if (data == nullptr)
     return;
   Block* block = own_block(data);
-  delete_form(block);
+  release_form(block);
   const size_t capacity = block->capacity;
   count_release(data, block->counted);
   block->~Block();

@@ -59,4 +59,23 @@ Description describe(const at::Tensor& tensor) {
   return description;
 }
 
+std::string summary(const at::Tensor& tensor) {
+  std::string text = c10::str(tensor.scalar_type(), tensor.sizes());
+  if (tensor.layout() != at::kStrided || tensor.is_nested() || tensor.dim() < 2 || tensor.dim() > 26)
+    return text;
+  const Description form = describe(tensor);
+  const c10::IntArrayRef strides = form.strides && !form.plain ? *form.strides : tensor.strides();
+  std::vector<int> order;
+  for (int dim = 0; dim < tensor.dim(); ++dim)
+    if (tensor.size(dim) != 1)
+      order.push_back(dim);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return strides[a] > strides[b]; });
+  if (std::is_sorted(order.begin(), order.end()))
+    return text;
+  text += '@';
+  for (const int dim : order)
+    text += static_cast<char>('a' + dim);
+  return text;
+}
+
 } // namespace ipex::forms

@@ -23,4 +23,8 @@ struct Description {
 // Changes nothing.
 IPEX_API Description describe(const at::Tensor& tensor);
 
+// "float32[8, 96]"; where memory has the dimensions in another order than row-major, that order follows: "@acdb". For
+// people.
+std::string summary(const at::Tensor& tensor);
+
 } // namespace ipex::forms

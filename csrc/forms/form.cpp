@@ -1,12 +1,23 @@
 // Forms of storages: making, watching and dropping them.
 #include "forms/form.h"
 
-#include <c10/core/impl/COW.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
+
+#include "core/memory_statistics.h"
 #include "forms/reorder.h"
 #include "forms/statistics.h"
 
 namespace ipex::forms {
+
+namespace {
+
+// A weight whose plain bytes are asked for again and again keeps them.
+constexpr int32_t kMostRefills = 3;
+
+} // namespace
 
 Form* Form::make(c10::StorageImpl& storage) {
   Block* block = block_of(storage.data_ptr());
@@ -15,23 +26,31 @@ Form* Form::make(c10::StorageImpl& storage) {
   Form* form = block->form.load(std::memory_order_acquire);
   if (form != nullptr)
     return form;
-  auto made = std::make_unique<Form>();
+  auto* made = new Form();
   made->owner = block;
-  Form* expected = nullptr;
-  if (block->form.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel))
-    return made.release();
-  return expected; // another thread was faster
+  if (block->form.compare_exchange_strong(form, made, std::memory_order_acq_rel))
+    return made;
+  made->release(); // another thread was faster
+  return form;
 }
 
 void Form::install(c10::StorageImpl& storage, const onednn::Layout& plain, const onednn::Layout& layout) {
   Block* block = block_of(storage.data_ptr());
   TORCH_INTERNAL_ASSERT(block != nullptr && block->form.load(std::memory_order_relaxed) == nullptr);
-  auto form = std::make_unique<Form>();
+  auto* form = new Form();
   form->owner = block;
   form->plain = false;
   form->physical.emplace(Physical{plain, layout, block->data, {}});
   watch(storage);
-  block->form.store(form.release(), std::memory_order_release);
+  block->form.store(form, std::memory_order_release);
+}
+
+void Form::watch_from_birth(c10::StorageImpl& storage) {
+  Form* form = make(storage);
+  if (form == nullptr)
+    return;
+  form->releasable = true;
+  watch(storage);
 }
 
 void Form::watch(c10::StorageImpl& storage) {
@@ -42,7 +61,9 @@ void Form::watch(c10::StorageImpl& storage) {
 void Form::make_plain(c10::StorageImpl& storage) {
   if (plain)
     return;
-  TORCH_INTERNAL_ASSERT(physical.has_value() && !physical->owner);
+  if (!physical)
+    return refill(storage);
+  TORCH_INTERNAL_ASSERT(!physical->owner);
   c10::DataPtr& slot = storage._mutable_data_ptr_no_checks();
   count_materialization();
   c10::DataPtr made = allocate(storage.nbytes());
@@ -55,6 +76,37 @@ void Form::make_plain(c10::StorageImpl& storage) {
   physical->owner = std::move(slot);
   slot = std::move(made);
   plain = true;
+}
+
+void Form::refill(c10::StorageImpl& storage) {
+  const auto source = std::find_if(packed.begin(), packed.end(), [](const Packed& copy) { return copy.whole; });
+  TORCH_INTERNAL_ASSERT(source != packed.end());
+  count_materialization();
+  reorder(source->desc, source->buffer->data.get(), source->tensor.desc(), storage._mutable_data_ptr_no_checks().get());
+  statistics().bytes.increase(static_cast<int64_t>(std::exchange(released_bytes_, 0)));
+  plain = true;
+  releasable = ++refills < kMostRefills;
+}
+
+void Form::release_plain(c10::StorageImpl& storage) {
+  if (!plain || !releasable || physical || readers.load(std::memory_order_acquire) != 0)
+    return;
+  if (std::none_of(packed.begin(), packed.end(), [](const Packed& copy) { return copy.whole; }))
+    return;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<uintptr_t>(storage._mutable_data_ptr_no_checks().get());
+  const uintptr_t begin = (first + page - 1) & ~(page - 1), end = (first + storage.nbytes()) & ~(page - 1);
+  if (end <= begin || madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) != 0)
+    return;
+  released_bytes_ = end - begin;
+  statistics().bytes.decrease(static_cast<int64_t>(released_bytes_));
+  plain = false;
+}
+
+Form::~Form() {
+  // The block's count is about to be taken off as a whole.
+  if (released_bytes_ != 0)
+    statistics().bytes.increase(static_cast<int64_t>(released_bytes_));
 }
 
 void Form::drop_copies() {
@@ -72,6 +124,7 @@ void materialize(c10::StorageImpl* storage) {
   const std::lock_guard lock(form->mutex());
   form->make_plain(*storage);
   form->drop_copies();
+  form->releasable = false; // whoever asked may keep the pointer
 }
 
 } // namespace ipex::forms

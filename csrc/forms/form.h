@@ -4,7 +4,9 @@
 //   plain      the storage's own bytes, exactly what sizes, strides and dtype say
 //   physical   a kernel's result in another dimension order (or type): the only copy until somebody needs plain bytes
 //   caches     packed copies of the plain values, for kernels that read the same weights again and again
-// `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches.
+// `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches. One
+// exception: when a packed copy holds every value, the plain bytes of a weight may be given back to the system and are
+// filled from the copy when somebody needs them; their address stays.
 //
 // Worked example. A convolution makes y of sizes [1, 64, 8, 8], which stock PyTorch gives strides [4096, 64, 8, 1]; the
 // kernel wrote strides [4096, 1, 512, 64]. The form records both. y[:, 32:] has offset 2048 and the same strides; a
@@ -21,6 +23,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "forms/block.h"
@@ -44,6 +47,7 @@ struct Physical {
 
 // A copy of a tensor over the storage, in a layout that oneDNN chose.
 struct Packed {
+  bool whole; // the tensor covers the storage, so the plain bytes could be made of the copy
   int64_t offset; // of the tensor, in elements
   onednn::Layout tensor; // its sizes, strides and dtype
   dnnl::memory::desc desc; // the copy
@@ -65,6 +69,10 @@ class Form {
     return mutex_;
   }
 
+  // Watches the fresh `storage` from its birth, so that its plain bytes may be given back later: nobody can have got
+  // a pointer to them unseen. For storages that may become weights.
+  static void watch_from_birth(c10::StorageImpl& storage);
+
   // Says that the fresh `storage`, whose only user the caller is, will hold its values as `physical` says.
   static void install(c10::StorageImpl& storage, const onednn::Layout& plain, const onednn::Layout& layout);
 
@@ -77,14 +85,59 @@ class Form {
   // Asks PyTorch to call materialize before the next write to `storage`. Called with the lock held.
   static void watch(c10::StorageImpl& storage);
 
+  // Gives the plain bytes back to the system if a packed copy holds every value and nobody can be reading them. Called
+  // with the lock held.
+  void release_plain(c10::StorageImpl& storage);
+
   bool plain = true;
+  bool releasable = false; // nobody has, or ever had, a pointer to the plain bytes that outlives a Pin
+  int32_t refills = 0; // how often plain bytes were given back in vain
+  std::atomic<int32_t> readers{0}; // pins; changed with the lock held, or downwards
   std::optional<Physical> physical;
   std::vector<Packed> packed;
   uint64_t generation = 0; // writes so far that dropped something
-  Block* owner = nullptr; // the block that deletes the form
+  Block* owner = nullptr; // the block that holds the storage's reference to the form
+
+  void retain() {
+    references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void release() {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete this;
+  }
 
  private:
+  ~Form();
+  void refill(c10::StorageImpl& storage);
+
   std::mutex mutex_;
+  std::atomic<int32_t> references_{1};
+  size_t released_bytes_ = 0;
+};
+
+// While it lives, the plain bytes of a storage stay where they are and filled.
+class Pin {
+ public:
+  Pin() = default;
+  // Called with the lock of `form` held.
+  explicit Pin(Form* form) : form_(form) {
+    form->retain();
+    form->readers.fetch_add(1, std::memory_order_relaxed);
+  }
+  Pin(Pin&& other) noexcept : form_(std::exchange(other.form_, nullptr)) {}
+  Pin& operator=(Pin&& other) noexcept {
+    std::swap(form_, other.form_);
+    return *this;
+  }
+  ~Pin() {
+    if (form_ == nullptr)
+      return;
+    form_->readers.fetch_sub(1, std::memory_order_release);
+    form_->release();
+  }
+
+ private:
+  Form* form_ = nullptr;
 };
 
 // What PyTorch calls before anybody gets a pointer to write through: plain bytes, and nothing beside them.

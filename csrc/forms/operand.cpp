@@ -34,7 +34,7 @@ std::optional<Operand> read_physical(const at::Tensor& tensor, Form& form) {
       translate(physical.plain, physical.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
   if (!place)
     return std::nullopt;
-  Operand operand{element(physical.data, place->offset, tensor), place->layout, {}};
+  Operand operand{element(physical.data, place->offset, tensor), place->layout, {}, {}};
   if (operand.layout.rank == 0)
     operand.layout = onednn::Layout::dense(operand.layout.dtype, {1});
   return operand;
@@ -56,7 +56,33 @@ const void* read_watched_bytes(c10::StorageImpl& storage) {
     return storage.mutable_data(); // another library's materializer: what it guards is not plain yet
   const std::lock_guard lock(form->mutex());
   form->make_plain(storage);
+  form->releasable = false; // nobody will say when the pointer is no longer used
   return data.get();
+}
+
+namespace {
+
+PinnedBytes pinned(c10::StorageImpl& storage, bool written) {
+  if (C10_LIKELY(!storage.has_materializer()))
+    return {storage.mutable_data(), Pin()};
+  Form* form = Form::of(storage);
+  if (form == nullptr)
+    return {written ? storage.mutable_data() : read_watched_bytes(storage), Pin()};
+  const std::lock_guard lock(form->mutex());
+  form->make_plain(storage);
+  if (written)
+    form->drop_copies();
+  return {storage._mutable_data_ptr_no_checks().get(), Pin(form)};
+}
+
+} // namespace
+
+PinnedBytes read_pinned(c10::StorageImpl& storage) {
+  return pinned(storage, false);
+}
+
+PinnedBytes write_pinned(c10::StorageImpl& storage) {
+  return pinned(storage, true);
 }
 
 bool readable(const at::Tensor& tensor) {
@@ -71,11 +97,16 @@ Operand read(const at::Tensor& tensor) {
     if (Form* form = Form::of(storage)) {
       const std::lock_guard lock(form->mutex());
       if (auto operand = read_physical(tensor, *form))
-        return *operand;
+        return std::move(*operand);
       form->make_plain(storage);
+      return {
+          element(storage._mutable_data_ptr_no_checks().get(), tensor.storage_offset(), tensor),
+          layout_of(tensor),
+          {},
+          Pin(form)};
     }
   }
-  return {element(read_bytes(storage), tensor.storage_offset(), tensor), layout_of(tensor), {}};
+  return {element(read_bytes(storage), tensor.storage_offset(), tensor), layout_of(tensor), {}, {}};
 }
 
 Operand read_as(const at::Tensor& tensor, c10::IntArrayRef strides) {
@@ -87,7 +118,7 @@ Operand read_as(const at::Tensor& tensor, c10::IntArrayRef strides) {
       {tensor.numel()}, allocator(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), tensor.scalar_type(), {});
   void* data = copy.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()->mutable_data();
   reorder(operand.layout, operand.data, wanted, data);
-  return {data, wanted, std::move(copy)};
+  return {data, wanted, std::move(copy), {}};
 }
 
 Result update(const at::Tensor& tensor) {
@@ -98,12 +129,14 @@ Result update(const at::Tensor& tensor) {
       if (!form->plain) {
         if (auto operand = read_physical(tensor, *form)) {
           form->drop_copies();
-          return {tensor, const_cast<void*>(operand->data), operand->layout};
+          return {tensor, const_cast<void*>(operand->data), operand->layout, {}};
         }
       }
     }
   }
-  return {tensor, write_bytes(tensor), layout_of(tensor)};
+  auto bytes = write_pinned(storage);
+  void* first = const_cast<void*>(element(bytes.data, tensor.storage_offset(), tensor));
+  return {tensor, first, layout_of(tensor), std::move(bytes.pin)};
 }
 
 Result make_result(
@@ -153,8 +186,21 @@ at::Tensor with_order(const at::Tensor& tensor, c10::ArrayRef<int64_t> order) {
   return dst.tensor;
 }
 
+at::Tensor copy_of_operand(const at::Tensor& tensor) {
+  IPEX_CHECK(
+      readable(tensor) && tensor.device().type() == kDeviceType,
+      E103,
+      "read_operand",
+      "accepted: a strided ipex tensor of at most 6 dimensions");
+  const Operand operand = read(tensor);
+  auto options = at::TensorOptions(tensor.dtype()).device(kCpu);
+  return at::from_blob(const_cast<void*>(operand.data), operand.sizes(), operand.strides(), options)
+      .clone()
+      .view(tensor.sizes());
+}
+
 Result wrap_fresh(const at::Tensor& tensor) {
-  return {tensor, write_bytes(tensor), layout_of(tensor)};
+  return {tensor, write_bytes(tensor), layout_of(tensor), {}};
 }
 
 c10::DimVector row_major_strides(c10::IntArrayRef sizes) {

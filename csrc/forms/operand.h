@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/visibility.h"
+#include "forms/form.h"
 #include "onednn/layout.h"
 
 namespace ipex::forms {
@@ -18,6 +19,7 @@ struct Operand {
   const void* data = nullptr; // the first element
   onednn::Layout layout; // sizes as PyTorch shows them (a scalar has one dimension of size 1), strides in memory
   at::Tensor owner; // defined when the values are a temporary copy
+  Pin pin;
 
   c10::IntArrayRef sizes() const {
     return layout.sizes_ref();
@@ -36,7 +38,19 @@ struct Result {
   at::Tensor tensor;
   void* data = nullptr;
   onednn::Layout layout;
+  Pin pin;
 };
+
+struct PinnedBytes {
+  const void* data;
+  Pin pin;
+};
+
+// The plain bytes of `storage` for reading, while the pin lives.
+PinnedBytes read_pinned(c10::StorageImpl& storage);
+
+// The same for reading and writing; packed copies and physical forms are dropped.
+PinnedBytes write_pinned(c10::StorageImpl& storage);
 
 // Whether `tensor` can be an operand: strided, of at most 6 dimensions, of a dtype that oneDNN has a type for, without
 // lazy conjugation or negation.
@@ -66,6 +80,9 @@ Result make_contiguous_result(c10::IntArrayRef sizes, const at::TensorOptions& o
 // A copy of `tensor` (dense), with its strides, that lies in memory with the dimensions in `order`, slowest first. For
 // tests: kernels make such tensors themselves. Throws E103.
 IPEX_API at::Tensor with_order(const at::Tensor& tensor, c10::ArrayRef<int64_t> order);
+
+// What read(tensor) sees, as a new CPU tensor. For tests.
+IPEX_API at::Tensor copy_of_operand(const at::Tensor& tensor);
 
 // A result without a tensor of its own yet: `tensor` was just made by the caller and nobody else has seen it.
 Result wrap_fresh(const at::Tensor& tensor);

@@ -1,7 +1,7 @@
 // Looks packed copies up, and makes them.
 #include "forms/packed.h"
 
-#include <algorithm>
+#include <ATen/core/grad_mode.h>
 
 #include "forms/reorder.h"
 #include "forms/statistics.h"
@@ -20,6 +20,12 @@ std::shared_ptr<const Buffer> make(const void* data, const onednn::Layout& tenso
   reorder(tensor.desc(), data, wanted, buffer->data.get());
   count_pack();
   return buffer;
+}
+
+// Training writes the weights soon, and reads them in other ways; then the plain bytes stay.
+void give_back(Form& form, c10::StorageImpl& storage) {
+  if (!at::GradMode::is_enabled())
+    form.release_plain(storage);
 }
 
 } // namespace
@@ -45,6 +51,8 @@ PackedWeights pack(
     if (copies[i].offset != offset || !(copies[i].tensor == tensor) || !(copies[i].desc == wanted))
       continue;
     count_packed_hit();
+    if (C10_UNLIKELY(form->plain && copies[i].whole))
+      give_back(*form, storage);
     return {copies[i].buffer->data.get(), copies[i].buffer};
   }
   form->make_plain(storage);
@@ -53,8 +61,13 @@ PackedWeights pack(
   auto buffer = make(first, tensor, wanted);
   if (copies.size() == kMostCopies)
     copies.erase(copies.begin());
-  copies.push_back({offset, tensor, wanted, buffer});
+  const bool whole = offset == 0 && tensor.dense() &&
+      tensor.elements() * static_cast<int64_t>(weights.itemsize()) == static_cast<int64_t>(storage.nbytes()) &&
+      wanted.get_data_type() == tensor.dtype;
+  copies.push_back({whole, offset, tensor, wanted, buffer});
   Form::watch(storage);
+  if (whole)
+    give_back(*form, storage);
   return {buffer->data.get(), buffer};
 }
 

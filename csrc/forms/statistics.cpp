@@ -1,7 +1,11 @@
 // Process-wide counters of layout changes.
 #include "forms/statistics.h"
 
+#include <c10/macros/Macros.h>
+
 #include <atomic>
+
+#include "core/recorder.h"
 
 namespace ipex::forms {
 
@@ -27,10 +31,14 @@ void reset_form_statistics() {
 void count_reorder(int64_t bytes) {
   add(reorders);
   add(reordered_bytes, bytes);
+  if (C10_UNLIKELY(recorder::active()))
+    recorder::note_reorder(bytes);
 }
 
 void count_materialization() {
   add(materializations);
+  if (C10_UNLIKELY(recorder::active()))
+    recorder::note_materialization();
 }
 
 void count_pack() {

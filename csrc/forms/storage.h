@@ -10,7 +10,7 @@ namespace ipex {
 
 namespace forms {
 
-// read_bytes for storages with a materializer.
+// read_bytes for storages with a materializer. Without a pin, weights keep their plain bytes for good.
 const void* read_watched_bytes(c10::StorageImpl& storage);
 
 } // namespace forms

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/check.h"
+#include "core/recorder.h"
 #include "onednn/engine.h"
 #include "onednn/scratchpad.h"
 
@@ -85,6 +86,8 @@ Primitive::~Primitive() {
 }
 
 void Primitive::run(std::initializer_list<Argument> arguments) const {
+  if (C10_UNLIKELY(recorder::active()))
+    recorder::note_primitive(name_, implementation_);
   std::unique_ptr<Operands> operands(spare_.exchange(nullptr, std::memory_order_acquire));
   dnnl_status_t status = dnnl_success;
   try {

@@ -7,6 +7,8 @@
 #include "aten/fallback.h"
 #include "aten/stats.h"
 #include "aten/twin.h"
+#include "core/recorder.h"
+#include "forms/describe.h"
 #include "ops/kernels.h"
 #include "ops/register.h"
 
@@ -31,6 +33,30 @@ bool elsewhere(const NotATensor&) {
   return false;
 }
 
+// Appends "float32[8, 96]", with the dimensions from slowest to fastest when memory has them in another order.
+void describe(std::string& text, const at::Tensor& tensor) {
+  if (!text.empty())
+    text += ' ';
+  text += tensor.defined() ? forms::summary(tensor) : "none";
+}
+
+[[maybe_unused]] void describe(std::string& text, const std::optional<at::Tensor>& tensor) {
+  describe(text, tensor.value_or(at::Tensor()));
+}
+
+[[maybe_unused]] void describe(std::string& text, at::TensorList tensors) {
+  for (const at::Tensor& tensor : tensors)
+    describe(text, tensor);
+}
+
+template <class NotATensor>
+void describe(std::string&, const NotATensor&) {}
+
+void note_reason(const char* reason) {
+  if (recorder::Call* call = recorder::Call::current())
+    call->row.reason = reason;
+}
+
 template <class Op>
 std::string full_name() {
   return *Op::overload_name ? c10::str(Op::name, ".", Op::overload_name) : Op::name;
@@ -44,8 +70,20 @@ struct Entry<Op, Result(Args...), kernel> {
   static Result call(Args... args) {
     static OperatorStats& stats = operator_stats(full_name<Op>());
     stats.native_called();
-    if (C10_UNLIKELY((elsewhere(args) || ...) || !native_enabled()))
-      return fallback<Op>(std::forward<Args>(args)...);
+    if (C10_UNLIKELY(recorder::active())) {
+      std::string arguments;
+      (describe(arguments, args), ...);
+      const recorder::Call recorded(full_name<Op>(), std::move(arguments));
+      return run(std::forward<Args>(args)...);
+    }
+    return run(std::forward<Args>(args)...);
+  }
+
+  static Result run(Args... args) {
+    if (C10_UNLIKELY((elsewhere(args) || ...)))
+      return note_reason("an argument is not on ipex"), fallback<Op>(std::forward<Args>(args)...);
+    if (C10_UNLIKELY(!native_enabled()))
+      return note_reason("native kernels are switched off"), fallback<Op>(std::forward<Args>(args)...);
     return kernel(std::forward<Args>(args)...);
   }
 };

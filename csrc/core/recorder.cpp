@@ -1,0 +1,106 @@
+// Collects rows of all threads.
+#include "core/recorder.h"
+
+#include <map>
+#include <mutex>
+
+#include "core/check.h"
+
+namespace ipex::recorder {
+
+std::atomic<bool> detail::open{false};
+
+namespace {
+
+thread_local Call* innermost = nullptr;
+
+struct Table {
+  std::mutex mutex;
+  std::vector<Row> rows;
+  std::map<std::string, size_t> index;
+};
+
+Table& table() {
+  static auto* instance = new Table();
+  return *instance;
+}
+
+void add(const Row& row) {
+  const std::string key =
+      c10::str(row.op, '\n', row.path, '\n', row.reason, '\n', row.arguments, '\n', row.implementations);
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  const auto [found, fresh] = all.index.try_emplace(key, all.rows.size());
+  if (fresh) {
+    all.rows.push_back(row);
+    return;
+  }
+  Row& sum = all.rows[found->second];
+  sum.calls += row.calls;
+  sum.nanoseconds += row.nanoseconds;
+  sum.reorders += row.reorders;
+  sum.reordered_bytes += row.reordered_bytes;
+  sum.materializations += row.materializations;
+}
+
+} // namespace
+
+Call::Call(std::string op, std::string arguments) : outer_(innermost), start_(std::chrono::steady_clock::now()) {
+  row.op = std::move(op);
+  row.arguments = std::move(arguments);
+  row.path = "native";
+  row.calls = 1;
+  innermost = this;
+}
+
+Call::~Call() {
+  row.nanoseconds =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_).count();
+  innermost = outer_;
+  if (active())
+    add(row);
+}
+
+Call* Call::current() {
+  return innermost;
+}
+
+void note_primitive(std::string_view name, std::string_view implementation) {
+  if (innermost == nullptr)
+    return;
+  std::string& all = innermost->row.implementations;
+  if (!all.empty())
+    all += ", ";
+  all.append(name).append(" ").append(implementation);
+}
+
+void note_reorder(int64_t bytes) {
+  if (innermost == nullptr)
+    return;
+  ++innermost->row.reorders;
+  innermost->row.reordered_bytes += bytes;
+}
+
+void note_materialization() {
+  if (innermost != nullptr)
+    ++innermost->row.materializations;
+}
+
+void start() {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  IPEX_CHECK(!active(), E103, "explain", "is open already; accepted: one recording at a time");
+  all.rows.clear();
+  all.index.clear();
+  detail::open.store(true);
+}
+
+std::vector<Row> stop() {
+  detail::open.store(false);
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  all.index.clear();
+  return std::exchange(all.rows, {});
+}
+
+} // namespace ipex::recorder

@@ -1,0 +1,67 @@
+// Recorder: what ipex.explain() collects while it is open, per operator and kind of arguments.
+//
+// Below the operators nobody knows which operator runs, so a call is a frame on a stack of its thread and whatever
+// happens inside (primitives, layout changes) is noted on the innermost frame. Costs one atomic load when closed.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/visibility.h"
+
+namespace ipex::recorder {
+
+struct Row {
+  std::string op; // "aten::linear"
+  std::string path; // "native", "fallback" or "data movement"
+  std::string reason; // why not native
+  std::string arguments; // "float32[8, 96] float32[160, 96]"
+  std::string implementations; // oneDNN's names, in order
+  int64_t calls = 0;
+  int64_t nanoseconds = 0; // with everything called inside
+  int64_t reorders = 0;
+  int64_t reordered_bytes = 0;
+  int64_t materializations = 0;
+};
+
+namespace detail {
+IPEX_API extern std::atomic<bool> open;
+}
+
+inline bool active() {
+  return detail::open.load(std::memory_order_relaxed);
+}
+
+// One call of an operator, from construction to destruction.
+class Call {
+ public:
+  Call(std::string op, std::string arguments);
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // The call being recorded on this thread; null outside of one.
+  static Call* current();
+
+  Row row;
+
+ private:
+  Call* const outer_;
+  const std::chrono::steady_clock::time_point start_;
+};
+
+void note_primitive(std::string_view name, std::string_view implementation);
+void note_reorder(int64_t bytes);
+void note_materialization();
+
+// Forgets what was recorded before, and begins. Throws E103 when a recording is open already.
+IPEX_API void start();
+
+// Ends; rows in order of first call, equal ones added up.
+IPEX_API std::vector<Row> stop();
+
+} // namespace ipex::recorder
