@@ -35,9 +35,10 @@ def build(folder: Path = BUILD) -> Path:
     program = folder / "peak"
     if program.exists() and program.stat().st_mtime >= SOURCE.stat().st_mtime:
         return program
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    name = os.environ.get("CXX", "g++")
+    compiler = shutil.which(name)
     if compiler is None:
-        raise PeakError("peak not measured: there is no g++ (12 or later); set CXX to name another")
+        raise PeakError(f"peak not measured: there is no C++ compiler {name!r}; set CXX to name another")
     folder.mkdir(parents=True, exist_ok=True)
     command = [compiler, "-O3", "-std=c++20", "-pthread", str(SOURCE), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -29,7 +29,7 @@ COLUMNS = (
 
 def table(title: str, results: Sequence[Result]) -> Group:
     """Returns the printable form of one workload's rows."""
-    grid = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     grid.add_column("alternative", no_wrap=True)
     for column in COLUMNS:
         grid.add_column(column, justify="right", no_wrap=True)
