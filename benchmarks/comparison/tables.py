@@ -19,7 +19,7 @@ COLUMNS = (
     "of peak",
     "max error",
     "SQNR dB",
-    "1 - cosine",
+    "1 - cos",
     "MB",
     "/ eager",
     "native",
