@@ -9,6 +9,7 @@ the cores can do at most. docs/benchmarks.md says what is measured and how peers
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import itertools
 import os
 import sys
@@ -79,20 +80,21 @@ def _positive(text: str) -> int:
 
 
 class PeakMeter:
-    """Keeps the largest rates seen with each number of threads."""
+    """Keeps the largest rates seen with each number of threads; without a compiler there are none, said once."""
 
     def __init__(self) -> None:
         self._rates: dict[int, peak.Rates] = {}
-        self._program: Path | None = None
-        try:
-            self._program = peak.build()
-        except peak.PeakError as error:
-            console.print(f"[yellow]{error}[/yellow]")
+        self._failed = False
 
     def update(self, threads: int) -> None:
         """Measures once more."""
-        if self._program is not None:
-            self._rates[threads] = peak.largest(self.rates(threads), peak.measure(self._program, threads))
+        if self._failed:
+            return
+        try:
+            self._rates[threads] = peak.largest(self.rates(threads), peak.measure(peak.build(), threads))
+        except peak.PeakError as error:
+            self._failed = True
+            console.print(f"[yellow]{error}[/yellow]")
 
     def rates(self, threads: int) -> peak.Rates:
         """Returns the largest rates so far."""
@@ -121,9 +123,21 @@ def run(workload: Workload, options: argparse.Namespace, folder: Path, meter: Pe
     return summarise(workload, measurements, meter.rates(workload.threads))
 
 
+def parse() -> argparse.Namespace:
+    """Returns the options, after finding out what would fail at the end of a long run."""
+    command_line = parser()
+    options = command_line.parse_args()
+    if options.plot and importlib.util.find_spec("matplotlib") is None:
+        command_line.error("--plot needs matplotlib: `pip install matplotlib`, or use `make compare`")
+    for file in filter(None, (options.json, options.plot)):
+        if not Path(file).resolve().parent.is_dir():
+            command_line.error(f"there is no folder for {file}")
+    return options
+
+
 def main() -> int:
-    """Runs the benchmark; returns the exit status."""
-    options = parser().parse_args()
+    """Runs the benchmark; returns the exit status: 0 when at least one figure was taken."""
+    options = parse()
     print_machine()
     meter, results = PeakMeter(), []
     for model in options.models:
@@ -141,6 +155,9 @@ def main() -> int:
         "/ eager: minimum time, and memory, relative to stock eager PyTorch in its faster memory format. MB: peak beyond the\n"
         "imported libraries. Errors: against stock PyTorch in float64; of a training step, those of all gradients."
     )
+    if all(row.error for row in results):
+        console.print("[red]no alternative could be measured[/red]")
+        return 1
     if options.plot:
         plot.draw(results, options.plot)
     return 0

@@ -49,8 +49,14 @@ def build(folder: Path = BUILD) -> Path:
 
 
 def measure(program: Path, threads: int, repetitions: int = REPETITIONS) -> Rates:
-    """Returns the rates of this moment; takes about a millisecond per repetition and data type."""
-    done = subprocess.run([program, str(threads), str(repetitions)], capture_output=True, text=True, check=True)
+    """Returns the rates of this moment; takes about a millisecond per repetition and data type.
+
+    Raises:
+        PeakError: the program failed.
+    """
+    done = subprocess.run([program, str(threads), str(repetitions)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise PeakError(f"peak not measured: {program.name} ended with status {done.returncode}: {done.stderr.strip()}")
     rates: Rates = json.loads(done.stdout)
     return rates
 

@@ -32,7 +32,7 @@ def draw(results: Sequence[Result], file: str) -> None:
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
-        ValueError: no row has a ratio to draw.
+        ValueError: there is nothing to draw: no row has a ratio.
     """
     import matplotlib
 

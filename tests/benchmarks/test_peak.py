@@ -45,6 +45,11 @@ def test_missing_compiler_is_one_clear_sentence(peak, monkeypatch, tmp_path):
         peak.build(tmp_path)
 
 
+def test_program_that_fails_is_one_clear_sentence(peak, program):
+    with pytest.raises(peak.PeakError, match=r"peak ended with status 2: usage: peak THREADS REPETITIONS"):
+        peak.measure(program, threads=0)
+
+
 def test_compiler_that_fails_is_one_clear_sentence(peak, monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "false")
     with pytest.raises(peak.PeakError, match=r"cannot compile peak\.cpp: status 1$"):
