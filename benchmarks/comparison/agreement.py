@@ -14,7 +14,7 @@ class Agreement:
 
     Attributes:
         max_error: largest absolute difference.
-        sqnr_db: signal-to-quantisation-noise ratio in dB; infinite when equal. Rounding of float32 gives about 100 to 140.
+        sqnr_db: signal-to-quantisation-noise ratio in dB; infinite when equal. Rounding of float32 gives 90 to 140.
         cosine: cosine of the angle between the two.
     """
 
