@@ -23,6 +23,6 @@ def prepare(workload: Workload, folder: Path, backend: str = "inductor") -> Prog
         return training(workload, model, weights.example(workload))
     torch._inductor.config.freezing = True
     dtype = getattr(torch, workload.dtype)
-    # Freezing happens only where gradients are off at compile time; inference_mode is not supported with it.
+    # Weights are frozen in the first iteration, and only because gradients are off there.
     compiled = torch.compile(model.to(dtype), backend=backend, dynamic=False)
-    return inference(compiled, weights.example(workload, dtype), guard=torch.no_grad)
+    return inference(compiled, weights.example(workload, dtype))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,7 +35,6 @@ def inference(
     model: nn.Module | Callable[[torch.Tensor], torch.Tensor],
     input: torch.Tensor,
     device: str = "cpu",
-    guard: Callable[[], contextlib.AbstractContextManager[object]] = torch.inference_mode,
 ) -> Program:
     """Returns a program of forwards; a transfer of the input to `device` and of the output back is part of each.
 
@@ -44,11 +42,10 @@ def inference(
         model: already on `device` and in the dtype that it computes in.
         input: on CPU, in the dtype that the model wants.
         device: where the model is.
-        guard: context that turns gradients off.
     """
 
     def run() -> torch.Tensor:
-        with guard():
+        with torch.inference_mode():
             return model(input.to(device)).to("cpu")
 
     return Program(run, run)
