@@ -45,7 +45,9 @@ def draw(results: Sequence[Result], file: str) -> None:
         panel[row.model, row.alternative] = row
     if not any(row.ratio for panel in panels.values() for row in panel.values()):
         raise ValueError("nothing to draw: no alternative could be compared with stock eager PyTorch")
-    figure, axes = pyplot.subplots(len(panels), 1, figsize=(11, 0.6 + 3.6 * len(panels)), squeeze=False)
+    # Wide enough for the figures on neighbouring bars.
+    width = max(9.0, 2.4 * len({row.model for row in results}))
+    figure, axes = pyplot.subplots(len(panels), 1, figsize=(width, 0.6 + 3.6 * len(panels)), squeeze=False)
     for axis, (case, rows) in zip(axes[:, 0], panels.items(), strict=True):
         _draw_panel(axis, case, rows)
     figure.tight_layout()
@@ -64,7 +66,7 @@ def _draw_panel(axis, panel: Panel, rows: dict[tuple[str, str], Result]) -> None
         heights = [cell.ratio if cell and cell.ratio else 0.0 for cell in cells]
         positions = [index + offset for index in range(len(models))]
         bars = axis.bar(positions, heights, width * 0.92, label=name, color=COLOURS[name])
-        axis.bar_label(bars, [f"{height:.2f}" if height else "×" for height in heights], fontsize=7, padding=1)
+        axis.bar_label(bars, [f"{height:.2f}" if height else "×" for height in heights], fontsize=6.5, padding=1)
     mode, dtype, batch, threads = panel
     axis.set_title(f"{mode}, {dtype}, batch {batch}, threads {threads}", fontsize=10, loc="left")
     axis.axhline(1, color="#333333", linewidth=0.8, linestyle=":")
