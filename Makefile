@@ -25,11 +25,11 @@ PACKAGE_FILES = setup.py pyproject.toml CMakeLists.txt tools/gen_errors.py _torc
 PACKAGE_TEXTS = LICENSE README.md
 COMPAT_FILES = compat/pyproject.toml compat/README.md $(shell find compat/src -name '*.py' -o -name py.typed)
 
-.PHONY: help demo test pytest lint format docs build bench clean
+.PHONY: help demo test pytest lint format docs build bench peers compare clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
-	@echo "  PYTHON=python3.12 selects the interpreter (first run only), ARGS='...' is passed to demo, test and bench"
+	@echo "  PYTHON=python3.12 selects the interpreter (first run only), ARGS='...' is passed to demo, test, bench, peers and compare"
 
 demo: $(STAMPS)/demo  ## set up everything, then run ResNet-50 and a transformer on ipex next to stock CPU
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -61,6 +61,12 @@ build: $(STAMPS)/develop  ## developers: editable installation in .venv; later c
 bench: $(STAMPS)/demo  ## measure what the device costs: fallback, views, backward, import, CPU-only programs
 	$(BIN)/python benchmarks/fallback_overhead.py --check $(ARGS)
 	$(BIN)/python benchmarks/unused_import.py --check $(ARGS)
+
+peers: $(STAMPS)/demo  ## install what `make compare` compares with, in build/peers; ARGS='zentorch openvino'
+	$(BIN)/python benchmarks/setup_peers.py $(ARGS)
+
+compare: $(STAMPS)/bench  ## measure whole models on ipex against PyTorch and installed peers; ARGS='--models resnet50'
+	$(BIN)/python benchmarks/compare.py $(ARGS)
 
 clean:  ## remove what the other targets made, .venv included
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info compat/build compat/src/*.egg-info
@@ -105,6 +111,11 @@ $(STAMPS)/demo: $(STAMPS)/package pyproject.toml
 	@echo "==> installing what the demo needs"
 	@$(PIP) install --quiet $$($(NEEDS) demo) pillow
 	@$(PIP) install --quiet --no-deps torchvision==0.28.0
+	@touch $@
+
+$(STAMPS)/bench: $(STAMPS)/demo pyproject.toml
+	@echo "==> installing what the comparison needs"
+	@$(PIP) install --quiet $$($(NEEDS) bench)
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/package pyproject.toml

@@ -15,6 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of one case in microseconds per call: each sample is the mean of one block of calls."""
+    """Times of one case in the unit of its samples; those of `measure` are microseconds per call, each the mean of a block."""
 
     name: str
     minimum: float
@@ -42,7 +46,7 @@ class Timing:
 
     @staticmethod
     def of(name: str, samples: Sequence[float], calls: int) -> Timing:
-        """Summarises samples given in microseconds per call."""
+        """Summarises samples, one time per call or per block of calls."""
         ordered = sorted(samples)
         p90 = ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
         return Timing(name, ordered[0], statistics.median(ordered), p90, calls)
@@ -127,8 +131,8 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def write_json_lines(path: str, benchmark: str, rows: Sequence[Timing | Limit]) -> None:
-    """Appends one JSON object per row to a file, each with the benchmark's name and the machine."""
+def write_json_lines(path: str, benchmark: str, rows: Sequence[DataclassInstance]) -> None:
+    """Appends one JSON object per row, a dataclass, to a file, each with the benchmark's name and the machine."""
     context = {"benchmark": benchmark, "time": time.strftime("%Y-%m-%dT%H:%M:%S"), **machine()}
     with open(path, "a", encoding="utf-8") as file:
         for row in rows:

@@ -1,7 +1,7 @@
 """Prints one group of requirements of pyproject.toml, so that no list of packages exists twice.
 
 Usage: python tools/requirements.py GROUP
-GROUP is `build` (the build system), `run` (what the package needs) or the name of an extra (`demo`, `test`, `lint`).
+GROUP is `build` (the build system), `run` (what the package needs) or the name of an extra (`demo`, `bench`, `test`, `lint`).
 """
 
 from __future__ import annotations

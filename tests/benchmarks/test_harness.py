@@ -6,17 +6,8 @@ import argparse
 import importlib.util
 import json
 import time
-from pathlib import Path
 
 import pytest
-
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def benchmarks(monkeypatch):
-    """The folder on the import path, as when one of its programs runs."""
-    monkeypatch.syspath_prepend(str(FOLDER))
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ def run(*command, **options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/troubleshooting.md", "benchmarks/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/troubleshooting.md", "docs/benchmarks.md", "benchmarks/README.md"]
+)
 def test_make_targets_named_in_the_page_exist(page):
     named = set(re.findall(r"`make (?:[A-Z]+=\S+ )*([a-z]+)", (ROOT / page).read_text()))
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE).group(1).split()
@@ -55,7 +57,7 @@ def test_missing_compiler_is_one_clear_sentence():
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("group", ["build", "run", "demo", "test", "lint"])
+@pytest.mark.parametrize("group", ["build", "run", "demo", "bench", "test", "lint"])
 def test_requirement_group_is_not_empty(group):
     done = run(sys.executable, "tools/requirements.py", group)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,39 @@
+"""What all alternatives are given to do: model, batch, threads, inference or training, arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["inference", "training"]
+Dtype = Literal["float32", "bfloat16"]
+
+# A training step multiplies every weight three times: forward, gradient of the input, gradient of the weight.
+TRAINING_FACTOR = 3
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One comparison.
+
+    Attributes:
+        model: name in `models.MODELS`.
+        batch: samples per iteration.
+        threads: threads that compute.
+        mode: an iteration is a forward, or a training step (forward, loss, backward, SGD with momentum).
+        dtype: arithmetic; parameters of bfloat16 inference are bfloat16, those of training stay float32 (autocast).
+    """
+
+    model: str
+    batch: int
+    threads: int
+    mode: Mode = "inference"
+    dtype: Dtype = "float32"
+
+    def title(self, model: str) -> str:
+        """Returns the heading of tables, with the model's printable name."""
+        return f"{model}, {self.mode}, {self.dtype}, batch {self.batch}, threads {self.threads}"
+
+    def operations(self, gflop: float) -> float:
+        """Returns the arithmetic of one iteration in 10^9 operations, given that of one sample's forward."""
+        return gflop * self.batch * (TRAINING_FACTOR if self.mode == "training" else 1)

@@ -1,0 +1,23 @@
+"""Stock PyTorch, operator by operator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from comparison import weights
+from comparison.workload import Workload
+
+from .program import Program, inference, training
+
+DISTRIBUTIONS = ("torch",)
+
+
+def prepare(workload: Workload, folder: Path, memory_format: torch.memory_format = torch.preserve_format) -> Program:
+    """Returns the model; images are in the memory format of the model, as a data loader would deliver them."""
+    model = weights.load(workload, folder).to(memory_format=memory_format)  # type: ignore[call-overload]
+    if workload.mode == "training":
+        return training(workload, model, weights.example(workload).to(memory_format=memory_format))
+    dtype = getattr(torch, workload.dtype)
+    return inference(model.to(dtype), weights.example(workload, dtype).to(memory_format=memory_format))

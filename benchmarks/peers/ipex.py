@@ -1,0 +1,37 @@
+"""This project: the model on the device `ipex`, operator by operator; transfers are part of every iteration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import torch_ipex_device
+from comparison import weights
+from comparison.workload import Workload
+
+from .program import Program, inference, training
+
+DISTRIBUTIONS = ("torch-ipex-device", "torch")
+
+
+def prepare(workload: Workload, folder: Path) -> Program:
+    """Returns the model on the device."""
+    device, model = torch_ipex_device.DEVICE, weights.load(workload, folder)
+    if workload.mode == "training":
+        program = training(workload, model.to(device), weights.example(workload), device)
+    else:
+        dtype = getattr(torch, workload.dtype)
+        program = inference(model.to(device, dtype), weights.example(workload, dtype), device)
+
+    def facts() -> dict[str, int]:
+        torch_ipex_device._C.reset_operator_stats()
+        program.run()
+        calls = torch_ipex_device._C.operator_stats().values()
+        return {
+            "native_calls": sum(native for native, _ in calls),
+            "fallback_calls": sum(fallback for _, fallback in calls),
+        }
+
+    return replace(program, facts=facts)
