@@ -44,7 +44,8 @@ at::Tensor convolution(
   const auto src = forms::read_as(input, call->spec.src.strides_ref());
   const auto weights = forms::pack(weight, call->weights, kernel->weights());
   const auto shift = has_bias ? bias->contiguous() : at::Tensor();
-  auto dst = forms::make_result(call->dst_sizes, call->dst_strides, call->spec.dst.strides_ref(), input.options());
+  auto dst = forms::make_result(
+      call->dst_sizes, call->strides(call->dst_sizes), call->spec.dst.strides_ref(), input.options());
   kernel->run(
       {{DNNL_ARG_SRC, src.data},
        {DNNL_ARG_WEIGHTS, weights.data},

@@ -1,6 +1,7 @@
 // Translates PyTorch's convolution arguments into oneDNN's.
 #include "ops/convolution_geometry.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/native/ConvUtils.h>
 
 #include <algorithm>
@@ -14,6 +15,10 @@ namespace {
 
 bool all(c10::IntArrayRef values, int64_t at_least) {
   return std::all_of(values.begin(), values.end(), [&](int64_t value) { return value >= at_least; });
+}
+
+bool any_above_one(c10::IntArrayRef values) {
+  return std::any_of(values.begin(), values.end(), [](int64_t value) { return value > 1; });
 }
 
 bool fits(const at::Tensor& src, const at::Tensor& weights, const ConvolutionArguments& a) {
@@ -37,9 +42,25 @@ bool fits(const at::Tensor& src, const at::Tensor& weights, const ConvolutionArg
   return weights.size(1) * a.groups == src.size(1) && weights.size(0) % a.groups == 0;
 }
 
-// [O, I, ...] of a weight tensor, or [G, O/G, I/G, ...]; the strides follow the split. `transposed` weights are
-// [I, O/G, ...] in PyTorch.
-onednn::Layout weights_layout(const at::Tensor& weights, bool transposed, int64_t groups) {
+// Whether stock PyTorch runs the call by oneDNN. Its other kernels give some results other strides.
+bool stock_takes_onednn(const at::Tensor& src, const at::Tensor& weights, const ConvolutionArguments& a) {
+  if (a.transposed)
+    for (size_t i = 0; i < a.stride.size(); ++i)
+      if (a.output_padding[i] >= a.stride[i])
+        return false;
+  if (src.scalar_type() != at::kFloat)
+    return true;
+  const bool pointwise = weights.size(-1) == 1 && weights.size(-2) == 1;
+  if (pointwise && !any_above_one(a.stride) && !any_above_one(a.dilation) && src.size(0) < 16 &&
+      at::get_num_threads() == 1)
+    return false;
+  return a.groups > 1 || (weights.size(-1) > 3 && weights.size(-2) > 3) || src.size(0) > 1 ||
+      c10::multiply_integers(src.sizes().slice(0, std::min<int64_t>(src.dim(), 4))) > 20480;
+}
+
+} // namespace
+
+onednn::Layout convolution_weights(const at::Tensor& weights, bool transposed, int64_t groups) {
   const auto sizes = weights.sizes(), strides = weights.strides();
   c10::DimVector made_sizes, made_strides;
   if (groups > 1) {
@@ -54,16 +75,14 @@ onednn::Layout weights_layout(const at::Tensor& weights, bool transposed, int64_
   return onednn::Layout::strided(onednn::data_type(weights.scalar_type()), made_sizes, made_strides);
 }
 
-// The format that stock PyTorch gives the result.
-c10::DimVector result_strides(const at::Tensor& src, const at::Tensor& weights, c10::IntArrayRef sizes) {
-  const auto format = sizes.size() == 3 ? at::MemoryFormat::Contiguous
-      : at::native::mkldnn_conv_use_channels_last(src, weights)
-      ? (sizes.size() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d)
-      : at::MemoryFormat::Contiguous;
-  return format == at::MemoryFormat::Contiguous ? forms::row_major_strides(sizes) : forms::channels_last_strides(sizes);
+c10::DimVector ConvolutionCall::diff_weights_strides(c10::IntArrayRef sizes) const {
+  const bool pointwise = sizes.size() == 4 && sizes[2] == 1 && sizes[3] == 1;
+  return pointwise && !onednn_in_stock ? forms::row_major_strides(sizes) : strides(sizes);
 }
 
-} // namespace
+c10::DimVector ConvolutionCall::strides(c10::IntArrayRef sizes) const {
+  return channels_last ? forms::channels_last_strides(sizes) : forms::row_major_strides(sizes);
+}
 
 std::optional<ConvolutionCall> convolution_call(
     const at::Tensor& src,
@@ -87,16 +106,19 @@ std::optional<ConvolutionCall> convolution_call(
     geometry.strides[i] = a.stride[i];
     geometry.dilation[i] = a.dilation[i] - 1;
     geometry.padding_begin[i] = a.padding[i];
-    // What makes the sizes agree: oneDNN has no rounding down and no output padding.
-    geometry.padding_end[i] =
-        a.transposed ? a.padding[i] - extra : (out - 1) * a.stride[i] + kernel - in - a.padding[i];
+    // oneDNN rounds down as PyTorch does. Its 1x1 kernels take an end padding below the begin for granted to be 0, so
+    // it is only used where the sizes would not agree otherwise.
+    geometry.padding_end[i] = a.transposed && extra >= a.stride[i] ? a.padding[i] - extra : a.padding[i];
   }
   const auto dtype = onednn::data_type(src.scalar_type());
   call.spec.src = onednn::Layout::strided(dtype, src.sizes(), forms::channels_last_strides(src.sizes()));
   call.spec.dst = onednn::Layout::strided(dtype, call.dst_sizes, forms::channels_last_strides(call.dst_sizes));
-  call.weights = weights_layout(weights, a.transposed, a.groups);
+  call.weights = convolution_weights(weights, a.transposed, a.groups);
   call.spec.weights = onednn::Layout::dense(dtype, call.weights.sizes_ref());
-  call.dst_strides = result_strides(src, weights, call.dst_sizes);
+  call.groups = a.groups;
+  call.onednn_in_stock = stock_takes_onednn(src, weights, a);
+  call.channels_last = (src.dim() == 4 || (src.dim() == 5 && call.onednn_in_stock)) &&
+      at::native::mkldnn_conv_use_channels_last(src, weights);
   return call;
 }
 

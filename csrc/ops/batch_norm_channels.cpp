@@ -1,0 +1,114 @@
+// Batch normalisation forward over channels-last values.
+#include "ops/batch_norm_channels.h"
+
+#include <ATen/ops/empty.h>
+
+#include <cmath>
+
+#include "forms/operand.h"
+#include "forms/storage.h"
+
+namespace ipex::ops {
+
+namespace {
+
+bool is_parameter(const at::Tensor& tensor, int64_t channels) {
+  return !tensor.defined() ||
+      (tensor.scalar_type() == at::kFloat && tensor.layout() == at::kStrided && tensor.dim() == 1 &&
+       tensor.numel() == channels && tensor.is_contiguous());
+}
+
+const float* values(const at::Tensor& tensor) {
+  return tensor.defined() ? static_cast<const float*>(read_bytes(tensor)) : nullptr;
+}
+
+// The inverse standard deviation; a channel of equal values with epsilon 0 gives 0.
+float inverse_deviation(double variance, double eps) {
+  return variance != 0 || eps != 0 ? static_cast<float>(1 / std::sqrt(variance + eps)) : 0;
+}
+
+void update_running(const at::Tensor& running, double momentum, const std::vector<double>& values) {
+  if (!running.defined())
+    return;
+  auto* to = static_cast<float*>(write_bytes(running));
+  for (size_t i = 0; i < values.size(); ++i)
+    to[i] = static_cast<float>(momentum * values[i] + (1 - momentum) * to[i]);
+}
+
+// Mean and inverse deviation over the batch; the running statistics move towards them.
+void batch_statistics(
+    const BatchNormArguments& arguments,
+    const float* src,
+    ChannelRows shape,
+    double momentum,
+    double eps,
+    float* mean,
+    float* invstd) {
+  auto moments = channel_moments(src, shape);
+  const auto count = static_cast<double>(shape.rows);
+  for (int64_t c = 0; c < shape.channels; ++c) {
+    // float32 in between, as in stock PyTorch: a variance that overflows there is infinite here.
+    const double squares = static_cast<float>(moments.squares[c]);
+    mean[c] = static_cast<float>(moments.sum[c] / count);
+    invstd[c] = inverse_deviation(squares / count, eps);
+    moments.sum[c] = mean[c];
+    moments.squares[c] = squares / (count - 1);
+  }
+  update_running(arguments.running_mean, momentum, moments.sum);
+  update_running(arguments.running_var, momentum, moments.squares);
+}
+
+} // namespace
+
+bool batch_norm_fits(const BatchNormArguments& arguments) {
+  const at::Tensor& src = arguments.src;
+  if (!forms::readable(src) || src.scalar_type() != at::kFloat || src.dim() < 2 || src.dim() > 5 || src.numel() == 0)
+    return false;
+  for (const at::Tensor* tensor : {&arguments.weight, &arguments.bias, &arguments.running_mean, &arguments.running_var})
+    if (!is_parameter(*tensor, src.size(1)))
+      return false;
+  return true;
+}
+
+c10::DimVector batch_norm_strides(const at::Tensor& src) {
+  return src.suggest_memory_format() == at::MemoryFormat::Contiguous ? forms::row_major_strides(src.sizes())
+                                                                     : forms::channels_last_strides(src.sizes());
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> run_batch_norm(
+    const BatchNormArguments& arguments,
+    bool training,
+    double momentum,
+    double eps) {
+  const at::Tensor& self = arguments.src;
+  const int64_t channels = self.size(1);
+  const ChannelRows shape{self.numel() / channels, channels};
+  const auto order = forms::channels_last_strides(self.sizes());
+  const auto operand = forms::read_as(self, order);
+  const auto* src = static_cast<const float*>(operand.data);
+  const at::Tensor mean = at::empty({training ? channels : 0}, self.options());
+  const at::Tensor invstd = at::empty({training ? channels : 0}, self.options());
+  std::vector<float> scale(channels), shift(channels);
+  const float *centre, *weight = values(arguments.weight), *bias = values(arguments.bias);
+  if (training) {
+    auto* to = static_cast<float*>(write_bytes(mean));
+    auto* deviation = static_cast<float*>(write_bytes(invstd));
+    batch_statistics(arguments, src, shape, momentum, eps, to, deviation);
+    std::copy_n(deviation, channels, scale.data());
+    centre = to;
+  } else {
+    centre = values(arguments.running_mean);
+    const float* variance = values(arguments.running_var);
+    for (int64_t c = 0; c < channels; ++c)
+      scale[c] = 1 / std::sqrt(variance[c] + static_cast<float>(eps));
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    scale[c] *= weight ? weight[c] : 1;
+    shift[c] = (bias ? bias[c] : 0) - centre[c] * scale[c];
+  }
+  const auto dst = forms::make_result(self.sizes(), batch_norm_strides(self), order, self.options());
+  channel_scale_shift(src, static_cast<float*>(dst.data), shape, scale.data(), shift.data());
+  return {dst.tensor, mean, invstd};
+}
+
+} // namespace ipex::ops

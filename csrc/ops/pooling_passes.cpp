@@ -1,0 +1,293 @@
+// Pooling over channels-last values: every window is a list of pixels, and all channels of a pixel are adjacent.
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty_strided.h>
+
+#include <algorithm>
+
+#include "forms/operand.h"
+#include "forms/storage.h"
+#include "ops/pooling.h"
+#include "ops/target_clones.h"
+
+namespace ipex::ops {
+
+namespace {
+
+constexpr int64_t kGrain = 16384; // elements read that make starting a thread worth while
+
+// The pixels of one window, as numbers within the plane. PyTorch's indices are those, so a plane has fewer than 2^31.
+struct Taps {
+  std::vector<int32_t> pixels;
+  int64_t divisor = 1;
+};
+
+// Calls visit(output pixel, taps) for the output pixels of a row: all those of one depth and height.
+template <class Visit>
+void each_window(const PoolCall& call, int64_t depth, int64_t height, Taps& taps, Visit visit) {
+  const auto& [d, h, w] = call.axes;
+  for (int64_t x = 0; x < w.out; ++x) {
+    taps.pixels.clear();
+    for (int64_t i = 0; i < d.taps[depth]; ++i)
+      for (int64_t j = 0; j < h.taps[height]; ++j)
+        for (int64_t k = 0; k < w.taps[x]; ++k)
+          taps.pixels.push_back(
+              static_cast<int32_t>(
+                  ((d.first[depth] + i * d.step) * h.in + h.first[height] + j * h.step) * w.in + w.first[x] +
+                  k * w.step));
+    taps.divisor = d.divisor[depth] * h.divisor[height] * w.divisor[x];
+    visit((depth * h.out + height) * w.out + x, taps);
+  }
+}
+
+// Calls row(n, depth, height) for all rows of output pixels, in parallel.
+template <class Row>
+void each_row(const PoolCall& call, Row row) {
+  const int64_t heights = call.axes[1].out, rows = call.axes[0].out * heights;
+  const int64_t read = std::max<int64_t>(1, call.plane_in() * call.channels / rows);
+  at::parallel_for(0, call.batch * rows, std::max<int64_t>(1, kGrain / read), [&](int64_t begin, int64_t end) {
+    Taps taps;
+    for (int64_t i = begin; i < end; ++i)
+      row(i / rows, i % rows / heights, i % heights, taps);
+  });
+}
+
+// Calls part(n, first channel, channels) so that no two calls at a time write the same element of a gradient.
+template <class Part>
+void each_part(const PoolCall& call, Part part) {
+  constexpr int64_t kLine = 16; // floats of a cache line
+  const int64_t lines = (call.channels + kLine - 1) / kLine;
+  const int64_t read = call.batch * call.plane_in() * call.channels;
+  const int64_t wanted = read < 2 * kGrain ? 1 : at::get_num_threads();
+  const int64_t blocks = call.batch % wanted == 0 ? 1 : std::min(lines, wanted);
+  at::parallel_for(0, call.batch * blocks, read < 2 * kGrain ? call.batch * blocks : 1, [&](int64_t begin, int64_t end) {
+    Taps taps;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t block = i % blocks, first = lines * block / blocks * kLine;
+      part(i / blocks, first, std::min(call.channels, lines * (block + 1) / blocks * kLine) - first, taps);
+    }
+  });
+}
+
+// The first of equal values wins; a NaN wins over everything before it.
+IPEX_TARGET_CLONES void max_of(
+    const float* src,
+    int64_t channels,
+    const int32_t* pixels,
+    int64_t count,
+    float* __restrict best) {
+  const float* first = src + pixels[0] * channels;
+  for (int64_t c = 0; c < channels; ++c)
+    best[c] = first[c];
+  for (int64_t i = 1; i < count; ++i) {
+    const float* from = src + pixels[i] * channels;
+    for (int64_t c = 0; c < channels; ++c)
+      best[c] = (from[c] > best[c]) | (from[c] != from[c]) ? from[c] : best[c];
+  }
+}
+
+IPEX_TARGET_CLONES void max_and_place_of(
+    const float* src,
+    int64_t channels,
+    const int32_t* pixels,
+    int64_t count,
+    float* __restrict best,
+    int32_t* __restrict place) {
+  const float* first = src + pixels[0] * channels;
+  for (int64_t c = 0; c < channels; ++c) {
+    best[c] = first[c];
+    place[c] = pixels[0];
+  }
+  for (int64_t i = 1; i < count; ++i) {
+    const float* from = src + pixels[i] * channels;
+    const int32_t pixel = pixels[i];
+    for (int64_t c = 0; c < channels; ++c) {
+      const float value = from[c], old = best[c];
+      const int32_t old_place = place[c];
+      const bool taken = (value > old) | (value != value);
+      best[c] = taken ? value : old;
+      place[c] = taken ? pixel : old_place;
+    }
+  }
+}
+
+IPEX_TARGET_CLONES void average_of(
+    const float* src,
+    int64_t channels,
+    const int32_t* pixels,
+    int64_t count,
+    float divisor,
+    float* __restrict sum) {
+  std::fill_n(sum, channels, 0.f);
+  if (count == 0)
+    return;
+  for (int64_t i = 0; i < count; ++i) {
+    const float* from = src + pixels[i] * channels;
+    for (int64_t c = 0; c < channels; ++c)
+      sum[c] += from[c];
+  }
+  for (int64_t c = 0; c < channels; ++c)
+    sum[c] /= divisor;
+}
+
+// dst[pixel, c] += diff[c] / divisor for the pixels of a window; rows of dst are `pitch` apart.
+IPEX_TARGET_CLONES void spread(
+    const float* diff,
+    int64_t channels,
+    int64_t pitch,
+    const int32_t* pixels,
+    int64_t count,
+    float divisor,
+    float* __restrict share,
+    float* __restrict dst) {
+  for (int64_t c = 0; c < channels; ++c)
+    share[c] = diff[c] / divisor;
+  for (int64_t i = 0; i < count; ++i) {
+    float* to = dst + pixels[i] * pitch;
+    for (int64_t c = 0; c < channels; ++c)
+      to[c] += share[c];
+  }
+}
+
+c10::DimVector result_strides(const at::Tensor& src, c10::IntArrayRef sizes) {
+  return src.suggest_memory_format() == at::MemoryFormat::Contiguous ? forms::row_major_strides(sizes)
+                                                                     : forms::channels_last_strides(sizes);
+}
+
+forms::Result result(const at::Tensor& src, c10::IntArrayRef sizes) {
+  return forms::make_result(sizes, result_strides(src, sizes), forms::channels_last_strides(sizes), src.options());
+}
+
+// Where the index of (n, c, pixel) lies.
+struct IndexPlace {
+  int64_t batch, channel, pixel;
+  static IndexPlace of(const PoolCall& call, bool channels_last) {
+    const int64_t plane = call.plane_out();
+    return channels_last ? IndexPlace{plane * call.channels, 1, call.channels}
+                         : IndexPlace{plane * call.channels, plane, 1};
+  }
+};
+
+} // namespace
+
+at::Tensor average_pool(const PoolCall& call, const at::Tensor& self, int64_t divisor) {
+  const auto src = forms::read_as(self, forms::channels_last_strides(self.sizes()));
+  const auto dst = result(self, call.dst_sizes);
+  const auto* from = static_cast<const float*>(src.data);
+  auto* to = static_cast<float*>(dst.data);
+  each_row(call, [&](int64_t n, int64_t depth, int64_t height, Taps& work) {
+    each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
+      average_of(
+          from + n * call.plane_in() * call.channels,
+          call.channels,
+          taps.pixels.data(),
+          static_cast<int64_t>(taps.pixels.size()),
+          static_cast<float>(divisor != 0 ? divisor : taps.divisor),
+          to + (n * call.plane_out() + pixel) * call.channels);
+    });
+  });
+  return dst.tensor;
+}
+
+at::Tensor average_pool_backward(
+    const PoolCall& call,
+    const at::Tensor& diff_dst,
+    const at::Tensor& self,
+    int64_t divisor) {
+  const auto diff = forms::read_as(diff_dst, forms::channels_last_strides(diff_dst.sizes()));
+  const auto dst = result(self, self.sizes());
+  const auto* from = static_cast<const float*>(diff.data);
+  auto* to = static_cast<float*>(dst.data);
+  const int64_t pitch = call.channels;
+  each_part(call, [&](int64_t n, int64_t first, int64_t channels, Taps& work) {
+    std::vector<float> share(channels);
+    float* plane = to + n * call.plane_in() * pitch + first;
+    for (int64_t pixel = 0; pixel < call.plane_in(); ++pixel)
+      std::fill_n(plane + pixel * pitch, channels, 0.f);
+    for (int64_t depth = 0; depth < call.axes[0].out; ++depth)
+      for (int64_t height = 0; height < call.axes[1].out; ++height)
+        each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
+          spread(
+              from + (n * call.plane_out() + pixel) * pitch + first,
+              channels,
+              pitch,
+              taps.pixels.data(),
+              static_cast<int64_t>(taps.pixels.size()),
+              static_cast<float>(divisor != 0 ? divisor : taps.divisor),
+              share.data(),
+              plane);
+        });
+  });
+  return dst.tensor;
+}
+
+std::tuple<at::Tensor, at::Tensor> max_pool(const PoolCall& call, const at::Tensor& self, bool with_indices) {
+  const auto src = forms::read_as(self, forms::channels_last_strides(self.sizes()));
+  const auto dst = result(self, call.dst_sizes);
+  const auto* from = static_cast<const float*>(src.data);
+  auto* to = static_cast<float*>(dst.data);
+  const int64_t channels = call.channels, width = call.axes[2].out;
+  const auto strides = result_strides(self, call.dst_sizes);
+  at::Tensor indices;
+  int64_t* places = nullptr;
+  if (with_indices) {
+    indices = at::empty_strided(call.dst_sizes, strides, self.options().dtype(at::kLong));
+    places = static_cast<int64_t*>(write_bytes(indices));
+  }
+  const auto at = IndexPlace::of(call, self.suggest_memory_format() != at::MemoryFormat::Contiguous);
+  each_row(call, [&](int64_t n, int64_t depth, int64_t height, Taps& work) {
+    const float* plane = from + n * call.plane_in() * channels;
+    std::vector<int32_t> row(with_indices ? width * channels : 0);
+    int64_t x = 0, start = 0;
+    each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
+      const auto count = static_cast<int64_t>(taps.pixels.size());
+      float* best = to + (n * call.plane_out() + pixel) * channels;
+      if (with_indices)
+        max_and_place_of(plane, channels, taps.pixels.data(), count, best, row.data() + x * channels);
+      else
+        max_of(plane, channels, taps.pixels.data(), count, best);
+      start = pixel - x++;
+    });
+    // A row at a time, so that plain indices, whose channels lie far apart, are written in runs.
+    if (with_indices && at.channel == 1)
+      std::copy(row.begin(), row.end(), places + n * at.batch + start * at.pixel);
+    else if (with_indices)
+      for (int64_t c = 0; c < channels; ++c)
+        for (int64_t i = 0; i < width; ++i)
+          places[n * at.batch + c * at.channel + start + i] = row[i * channels + c];
+  });
+  return {dst.tensor, indices};
+}
+
+at::Tensor max_pool_backward(
+    const PoolCall& call,
+    const at::Tensor& diff_dst,
+    const at::Tensor& self,
+    const at::Tensor& indices) {
+  const auto diff = forms::read_as(diff_dst, forms::channels_last_strides(diff_dst.sizes()));
+  const auto dst = result(self, self.sizes());
+  const auto* from = static_cast<const float*>(diff.data);
+  auto* to = static_cast<float*>(dst.data);
+  const bool channels_last = forms::same_order(
+      call.dst_sizes, indices.strides(), forms::channels_last_strides(call.dst_sizes));
+  const at::Tensor plain = channels_last ? indices : indices.contiguous();
+  const auto* places = static_cast<const int64_t*>(read_bytes(plain));
+  const auto at = IndexPlace::of(call, channels_last);
+  const int64_t pitch = call.channels, width = call.axes[2].out, inside = call.plane_in();
+  each_part(call, [&](int64_t n, int64_t first, int64_t channels, Taps&) {
+    float* plane = to + n * inside * pitch + first;
+    for (int64_t pixel = 0; pixel < inside; ++pixel)
+      std::fill_n(plane + pixel * pitch, channels, 0.f);
+    const int64_t* batch = places + n * at.batch + first * at.channel;
+    for (int64_t start = 0; start < call.plane_out(); start += width)
+      for (int64_t c = 0; c < channels; ++c) {
+        const float* values = from + (n * call.plane_out() + start) * pitch + first + c;
+        const int64_t* row = batch + c * at.channel + start * at.pixel;
+        for (int64_t i = 0; i < width; ++i)
+          if (const int64_t place = row[i * at.pixel]; place >= 0 && place < inside)
+            plane[place * pitch + c] += values[i * pitch];
+      }
+  });
+  return dst.tensor;
+}
+
+} // namespace ipex::ops
