@@ -80,6 +80,7 @@ class Form {
   bool plain = true;
   std::optional<Physical> physical;
   std::vector<Packed> packed;
+  std::vector<onednn::Layout> read_once; // as what kernels have read the values since the last write, unpacked
   uint64_t generation = 0; // writes so far that dropped something
   Block* owner = nullptr; // the block that deletes the form
 
