@@ -113,6 +113,7 @@ void Form::drop_copies() {
   if (!packed.empty() || (plain && physical))
     ++generation;
   packed.clear();
+  read_once.clear();
   if (plain)
     physical.reset();
 }

@@ -95,6 +95,7 @@ class Form {
   std::atomic<int32_t> readers{0}; // pins; changed with the lock held, or downwards
   std::optional<Physical> physical;
   std::vector<Packed> packed;
+  std::vector<onednn::Layout> read_once; // as what kernels have read the values since the last write, unpacked
   uint64_t generation = 0; // writes so far that dropped something
   Block* owner = nullptr; // the block that holds the storage's reference to the form
 
@@ -124,8 +125,15 @@ class Pin {
     form->retain();
     form->readers.fetch_add(1, std::memory_order_relaxed);
   }
+  // Needs no lock: while `other` lives nothing can be given back.
+  Pin(const Pin& other) : form_(other.form_) {
+    if (form_ == nullptr)
+      return;
+    form_->retain();
+    form_->readers.fetch_add(1, std::memory_order_relaxed);
+  }
   Pin(Pin&& other) noexcept : form_(std::exchange(other.form_, nullptr)) {}
-  Pin& operator=(Pin&& other) noexcept {
+  Pin& operator=(Pin other) noexcept {
     std::swap(form_, other.form_);
     return *this;
   }

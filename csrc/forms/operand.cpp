@@ -111,14 +111,20 @@ Operand read(const at::Tensor& tensor) {
 
 Operand read_as(const at::Tensor& tensor, c10::IntArrayRef strides) {
   Operand operand = read(tensor);
-  if (same_order(tensor.sizes(), operand.strides(), strides))
-    return operand;
-  const auto wanted = onednn::Layout::strided(operand.layout.dtype, tensor.sizes(), strides);
-  at::Tensor copy = at::detail::empty_generic(
-      {tensor.numel()}, allocator(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), tensor.scalar_type(), {});
-  void* data = copy.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()->mutable_data();
+  return same_order(operand.sizes(), operand.strides(), strides) ? operand : copy(operand, strides);
+}
+
+Operand copy(const Operand& operand, c10::IntArrayRef strides) {
+  const auto wanted = onednn::Layout::strided(operand.layout.dtype, operand.sizes(), strides);
+  at::Tensor made = at::detail::empty_generic(
+      {wanted.elements()},
+      allocator(),
+      c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+      onednn::scalar_type(wanted.dtype),
+      {});
+  void* data = made.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()->mutable_data();
   reorder(operand.layout, operand.data, wanted, data);
-  return {data, wanted, std::move(copy), {}};
+  return {data, wanted, std::move(made), {}};
 }
 
 Result update(const at::Tensor& tensor) {

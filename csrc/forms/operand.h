@@ -27,6 +27,13 @@ struct Operand {
   c10::IntArrayRef strides() const {
     return layout.strides_ref();
   }
+  // The same with the last two dimensions exchanged.
+  Operand transposed() const {
+    Operand other = *this;
+    std::swap(other.layout.sizes[layout.rank - 1], other.layout.sizes[layout.rank - 2]);
+    std::swap(other.layout.strides[layout.rank - 1], other.layout.strides[layout.rank - 2]);
+    return other;
+  }
   // Whether the elements are one run of memory without overlaps, in whatever order of dimensions.
   bool dense() const {
     return layout.dense();
@@ -62,6 +69,9 @@ Operand read(const at::Tensor& tensor);
 // `tensor` for reading, in the order of dimensions that `strides` (dense, in elements) says; copied if it lies
 // otherwise.
 Operand read_as(const at::Tensor& tensor, c10::IntArrayRef strides);
+
+// A copy of `operand` that lies as `strides` (dense, in elements) says.
+Operand copy(const Operand& operand, c10::IntArrayRef strides);
 
 // `tensor` for reading and writing in place. Drops what was derived from it.
 Result update(const at::Tensor& tensor);

@@ -71,4 +71,34 @@ PackedWeights pack(
   return {buffer->data.get(), buffer};
 }
 
+PackedWeights pack_once(const void* data, const onednn::Layout& tensor, const dnnl::memory::desc& wanted) {
+  auto buffer = make(data, tensor, wanted);
+  return {buffer->data.get(), buffer};
+}
+
+bool packing_pays(const at::Tensor& weights, const onednn::Layout& tensor, Reuse reuse) {
+  c10::StorageImpl& storage = *weights.storage().unsafeGetStorageImpl();
+  const Block* block = block_of(storage.data_ptr());
+  if (reuse == Reuse::kNever || block == nullptr || block->aliases.load(std::memory_order_acquire) > 0 ||
+      storage.nbytes() != weights.nbytes())
+    return false;
+  Form* form = reuse == Reuse::kLikely ? Form::of(storage) : Form::make(storage);
+  if (form == nullptr)
+    return reuse == Reuse::kLikely;
+  const std::lock_guard lock(form->mutex());
+  if (!form->plain || reuse == Reuse::kLikely)
+    return form->plain;
+  for (const Packed& copy : form->packed)
+    if (copy.tensor == tensor)
+      return true;
+  for (const onednn::Layout& read : form->read_once)
+    if (read == tensor)
+      return true;
+  if (form->read_once.size() < kMostCopies) {
+    form->read_once.push_back(tensor);
+    Form::watch(storage);
+  }
+  return false;
+}
+
 } // namespace ipex::forms

@@ -23,4 +23,17 @@ PackedWeights pack(
     const dnnl::memory::desc& wanted,
     bool keep = true);
 
+// A packed copy for one use: of what lies at `data` as `tensor` says.
+PackedWeights pack_once(const void* data, const onednn::Layout& tensor, const dnnl::memory::desc& wanted);
+
+enum class Reuse {
+  kNever, // not weights
+  kMaybe, // weights that may be written before they are read again, as in training: pack at the second reading
+  kLikely, // pack at the first reading
+};
+
+// Whether to pack `weights` (seen as `tensor`) now. They must be all of their storage: of a storage with several weights
+// too few copies are kept.
+bool packing_pays(const at::Tensor& weights, const onednn::Layout& tensor, Reuse reuse);
+
 } // namespace ipex::forms

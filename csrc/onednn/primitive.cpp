@@ -47,8 +47,10 @@ class Primitive::Operands {
  private:
   static constexpr size_t kMaxArguments = 16;
 
-  void add(int id, const dnnl::memory::desc& desc) {
+  void add(int id, dnnl::memory::desc desc) {
     TORCH_INTERNAL_ASSERT(count_ < kMaxArguments);
+    if (desc.is_zero() && (id & DNNL_ARG_ATTR_SCALES) != 0) // oneDNN 3.2 does not describe these: one number
+      desc = {{1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a};
     memories_[count_] = dnnl::memory(desc, engine(), nullptr);
     arguments_[count_] = {id, memories_[count_].get()};
     ++count_;

@@ -2,19 +2,18 @@
 //
 //   schema  aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor
 //   src     [..., I], any strides; f32, bf16
-//   weights [O, I], any strides, same dtype; kept packed on the storage
+//   weights [O, I], any strides, same dtype; kept packed on the storage when they are all of it, in training from the
+//           second use after a write on
 //   bias    [O], same dtype, or absent
 //   dst     [..., O], contiguous
 //   else    CPU fallback: other dtypes, no elements, shapes that do not fit
 //   errors  RuntimeError when shapes do not fit
-//   source  oneDNN developer guide, "Inner Product"
+//   source  oneDNN developer guide, "Inner Product" and "Matrix Multiplication"; our own loop for few numbers
 #include "aten/fallback.h"
-#include "forms/operand.h"
-#include "forms/packed.h"
-#include "forms/storage.h"
 #include "onednn/engine.h"
-#include "onednn/inner_product.h"
 #include "ops/kernels.h"
+#include "ops/matmul.h"
+#include "ops/small_linear.h"
 
 namespace ipex::ops {
 
@@ -33,32 +32,45 @@ bool fits(const at::Tensor& input, const at::Tensor& weight, const std::optional
 } // namespace
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  const bool has_bias = bias && bias->defined();
-  std::shared_ptr<const onednn::Primitive> kernel;
-  if (fits(input, weight, bias))
-    kernel = onednn::find(
-        onednn::InnerProduct{
-            .rows = input.numel() / input.size(-1),
-            .in = weight.size(1),
-            .out = weight.size(0),
-            .dtype = onednn::data_type(input.scalar_type()),
-            .has_bias = has_bias});
-  if (!kernel)
+  if (!fits(input, weight, bias))
     return fallback<at::_ops::linear>(input, weight, bias);
-
-  const auto src = forms::read_as(input, forms::row_major_strides(input.sizes()));
-  const auto layout =
-      onednn::Layout::strided(onednn::data_type(weight.scalar_type()), weight.sizes(), weight.strides());
-  const auto weights = forms::pack(weight, layout, kernel->weights());
-  const auto shift = has_bias ? bias->contiguous() : at::Tensor();
+  const bool has_bias = bias && bias->defined();
+  const int64_t in = weight.size(1), out = weight.size(0), rows = input.numel() / in;
   c10::DimVector sizes(input.sizes());
-  sizes.back() = weight.size(0);
+  sizes.back() = out;
+  auto src = forms::read_as(input, forms::row_major_strides(input.sizes()));
+  const auto shift = has_bias ? forms::read_as(*bias, {1}) : forms::Operand();
+
+  if (rows * in * out <= kSmallLinear && input.scalar_type() == at::kFloat) {
+    const auto weights = forms::read(weight);
+    if (weights.strides()[1] == 1 || in == 1) {
+      const auto dst = forms::make_contiguous_result(sizes, input.options());
+      small_linear(
+          static_cast<const float*>(src.data),
+          static_cast<const float*>(weights.data),
+          static_cast<const float*>(shift.data),
+          static_cast<float*>(dst.data),
+          rows,
+          in,
+          out,
+          weights.strides()[0]);
+      return dst.tensor;
+    }
+  }
+  src.layout = onednn::Layout::dense(src.layout.dtype, {rows, in});
+  const bool trains = at::GradMode::is_enabled() && weight.requires_grad();
+  const auto product = Product::plan(
+      std::move(src),
+      forms::read(weight).transposed(),
+      onednn::Layout::dense(onednn::data_type(input.scalar_type()), {rows, out}),
+      {},
+      has_bias,
+      &weight,
+      trains ? forms::Reuse::kMaybe : forms::Reuse::kLikely);
+  if (!product)
+    return fallback<at::_ops::linear>(input, weight, bias);
   const auto dst = forms::make_contiguous_result(sizes, input.options());
-  kernel->run(
-      {{DNNL_ARG_SRC, src.data},
-       {DNNL_ARG_WEIGHTS, weights.data},
-       {DNNL_ARG_BIAS, has_bias ? read_bytes(shift) : nullptr},
-       {DNNL_ARG_DST, dst.data}});
+  product->run(dst.data, shift.data);
   return dst.tensor;
 }
 

@@ -1,0 +1,37 @@
+// Forward-mode derivatives of linear.
+//
+// PyTorch has a reverse-mode formula for linear as an operator of its own, and none for forward mode: it relies on
+// linear being made of matmul and add. On ipex it is one operator, so while a tensor has a tangent we take the parts.
+#include <ATen/ops/linear_native.h>
+#include <ATen/ops/linear_ops.h>
+#include <torch/library.h>
+
+#include <optional>
+
+namespace ipex {
+
+namespace {
+
+bool has_tangent(const at::Tensor& tensor) {
+  return tensor.defined() && tensor._fw_grad(/*level=*/0).defined();
+}
+
+at::Tensor linear(
+    c10::DispatchKeySet keys,
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const std::optional<at::Tensor>& bias) {
+  if (C10_UNLIKELY(has_tangent(input) || has_tangent(weight) || (bias && has_tangent(*bias))))
+    return at::native::linear(input, weight, bias);
+  // PyTorch's formula for reverse mode stands under every autograd key whose devices have a kernel of linear. Ours is
+  // hidden by this function; that of nested tensors is the same code and goes on to the keys below autograd.
+  return at::_ops::linear::redispatch(keys.add(c10::DispatchKey::AutogradNestedTensor), input, weight, bias);
+}
+
+TORCH_LIBRARY_IMPL(aten, AutogradPrivateUse1, m) {
+  m.impl("linear", TORCH_FN(linear));
+}
+
+} // namespace
+
+} // namespace ipex

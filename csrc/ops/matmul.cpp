@@ -1,0 +1,270 @@
+// Chooses how to multiply matrices.
+//
+// Measured on Zen 3 (AVX2, 102 GFLOP/s per core), GFLOP/s of one core for float32:
+//                              [128,768]x[768,3072]   [512,768]x[768,3072]   [16,768]x[768,3072]   12 x [128,64]x[64,128]
+//   matmul, weights as rows             43                     84                     45                     92
+//   matmul, weights as columns          79                     83                     51                     91
+//   inner product, packed               84                     87                     99
+//   MKL in stock PyTorch              71..74                 76..78                   45                     84
+// The 43 is a kernel of oneDNN that reads few rows of src against weights whose rows are a multiple of 4096 bytes apart,
+// which fall into one set of the cache; packing at every call (72) beats it. Otherwise packing pays only when the copy
+// is used again, and weights in training are written after each use. Backward products do not differ.
+#include "ops/matmul.h"
+
+#include <ATen/ExpandUtils.h>
+#include <ATen/native/Resize.h>
+
+#include "onednn/engine.h"
+#include "onednn/inner_product.h"
+#include "onednn/matmul.h"
+
+namespace ipex::ops {
+
+namespace {
+
+using onednn::Layout;
+
+// Products of fewer multiplications do not make up for looking a packed copy up.
+constexpr int64_t kSmallestPacked = 1 << 16;
+
+Layout transpose(Layout layout) {
+  std::swap(layout.sizes[layout.rank - 1], layout.sizes[layout.rank - 2]);
+  std::swap(layout.strides[layout.rank - 1], layout.strides[layout.rank - 2]);
+  return layout;
+}
+
+// Gives dimensions of size 1 strides that oneDNN understands. False when neither rows nor columns are adjacent, or when
+// they overlap.
+bool normalize(Layout& layout) {
+  const int row = layout.rank - 2, column = layout.rank - 1;
+  const int64_t rows = layout.sizes[row], columns = layout.sizes[column];
+  int64_t &row_stride = layout.strides[row], &column_stride = layout.strides[column];
+  if (columns == 1) {
+    column_stride = 1;
+    if (rows == 1)
+      row_stride = 1;
+  } else if (rows == 1) {
+    row_stride = column_stride == 1 ? columns : 1;
+  }
+  if (layout.rank == 3) {
+    if (layout.strides[0] == 0) // expanded: oneDNN repeats a batch of size 1
+      layout.sizes[0] = 1;
+    if (layout.sizes[0] == 1)
+      layout.strides[0] = rows * columns;
+  }
+  return (column_stride == 1 && row_stride >= columns) || (row_stride == 1 && column_stride >= rows);
+}
+
+bool in_rows(const Layout& layout) {
+  return layout.strides[layout.rank - 1] == 1;
+}
+
+forms::Operand copied(const forms::Operand& operand) {
+  return forms::copy(operand, forms::row_major_strides(operand.sizes()));
+}
+
+// Whether no two elements share their place; strides of dimensions of size 1 do not matter.
+bool disjoint(const Layout& layout) {
+  std::array<int, Layout::kMaxRank> order;
+  int count = 0;
+  for (int dim = 0; dim < layout.rank; ++dim) {
+    if (layout.sizes[dim] == 1)
+      continue;
+    int place = count++;
+    for (; place > 0 && layout.strides[order[place - 1]] > layout.strides[dim]; --place)
+      order[place] = order[place - 1];
+    order[place] = dim;
+  }
+  int64_t end = 1; // of what the dimensions so far span
+  for (int i = 0; i < count; ++i) {
+    if (layout.strides[order[i]] < end)
+      return false;
+    end = layout.strides[order[i]] * (layout.sizes[order[i]] - 1) + end;
+  }
+  return true;
+}
+
+c10::DimVector result_sizes(const at::Tensor& a, const at::Tensor& b) {
+  c10::DimVector sizes(a.sizes());
+  sizes.back() = b.size(-1);
+  return sizes;
+}
+
+Factors factors_of(const at::Scalar& beta, const at::Scalar& alpha) {
+  return {alpha.to<float>(), beta.to<float>()};
+}
+
+} // namespace
+
+std::optional<Product> Product::plan(
+    forms::Operand src,
+    forms::Operand weights,
+    const Layout& dst,
+    Factors factors,
+    bool has_bias,
+    const at::Tensor* parameter,
+    forms::Reuse reuse) {
+  Product product;
+  product.alpha_ = factors.alpha;
+  product.src_ = std::move(src);
+  product.weights_ = std::move(weights);
+  if (!normalize(product.src_.layout))
+    product.src_ = copied(product.src_);
+  const auto& layout = product.weights_.layout;
+  const int64_t rows = dst.sizes[dst.rank - 2];
+  const bool packable = dst.rank == 2 && factors.alpha == 1 && factors.beta == 0 && in_rows(dst) && dst.dense() &&
+      layout.elements() * rows >= kSmallestPacked;
+  if (packable && parameter && forms::packing_pays(*parameter, transpose(layout), reuse) &&
+      product.plan_packed(parameter, dst, has_bias))
+    return product;
+  if (!normalize(product.weights_.layout))
+    product.weights_ = copied(product.weights_);
+  if (!product.plan_plain(dst, factors, has_bias))
+    return std::nullopt;
+  const bool slow = packable && rows >= 16 && rows < 320 && layout.sizes[0] >= 256 && in_rows(layout) &&
+      layout.strides[0] % 1024 == 0 && product.kernel_->implementation().starts_with("gemm:jit");
+  if (slow)
+    product.plan_packed(nullptr, dst, has_bias);
+  return product;
+}
+
+bool Product::plan_packed(const at::Tensor* keep_on, const Layout& dst, bool has_bias) {
+  const Layout seen = transpose(weights_.layout); // oneDNN's inner product has weights as [N, K]
+  auto kernel = onednn::find(
+      onednn::InnerProduct{
+          .rows = dst.sizes[0], .in = seen.sizes[1], .out = seen.sizes[0], .dtype = dst.dtype, .has_bias = has_bias});
+  if (!kernel)
+    return false;
+  if (!in_rows(src_.layout) || !src_.layout.dense())
+    src_ = copied(src_);
+  kernel_ = std::move(kernel);
+  packed_ = keep_on ? forms::pack(*keep_on, seen, kernel_->weights())
+                    : forms::pack_once(weights_.data, seen, kernel_->weights());
+  return true;
+}
+
+bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
+  if (!normalize(dst))
+    return false;
+  if (!in_rows(dst)) { // dst^T = weights^T x src^T
+    if (has_bias)
+      return false;
+    dst = transpose(dst);
+    std::swap(src_, weights_);
+    src_ = src_.transposed();
+    weights_ = weights_.transposed();
+  }
+  kernel_ = onednn::find(
+      onednn::MatMul{
+          .src = src_.layout,
+          .weights = weights_.layout,
+          .dst = dst,
+          .beta = factors.beta,
+          .has_bias = has_bias,
+          .has_alpha = factors.alpha != 1});
+  return kernel_ != nullptr;
+}
+
+void Product::run(void* dst, const void* bias) const {
+  kernel_->run(
+      {{DNNL_ARG_SRC, src_.data},
+       {DNNL_ARG_WEIGHTS, packed_.data ? packed_.data : weights_.data},
+       {DNNL_ARG_BIAS, bias},
+       {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, alpha_ != 1 ? &alpha_ : nullptr},
+       {DNNL_ARG_DST, dst}});
+}
+
+bool multipliable(const at::Tensor& a, const at::Tensor& b, int64_t rank) {
+  return forms::readable(a) && forms::readable(b) && a.is_floating_point() && a.scalar_type() == b.scalar_type() &&
+      a.dim() == rank && b.dim() == rank && a.size(-1) == b.size(-2) && (rank == 2 || a.size(0) == b.size(0)) &&
+      a.numel() != 0 && b.numel() != 0;
+}
+
+bool addable(
+    const at::Tensor& self,
+    const at::Tensor& like,
+    c10::IntArrayRef sizes,
+    const at::Scalar& beta,
+    const at::Scalar& alpha) {
+  // BLAS does not look at the matrices when alpha is 0, so NaN in them would be lost as in stock PyTorch.
+  return forms::readable(self) && self.scalar_type() == like.scalar_type() &&
+      at::is_expandable_to(self.sizes(), sizes) && !beta.isComplex() && !alpha.isComplex() && alpha.to<float>() != 0;
+}
+
+at::Tensor multiply(
+    const at::Tensor& self,
+    const at::Tensor& a,
+    const at::Tensor& b,
+    int64_t rank,
+    const at::Scalar& beta,
+    const at::Scalar& alpha) {
+  if (!multipliable(a, b, rank))
+    return {};
+  const auto sizes = result_sizes(a, b);
+  const auto dst = Layout::dense(onednn::data_type(a.scalar_type()), sizes);
+  if (!self.defined()) {
+    const auto product = Product::plan(forms::read(a), forms::read(b), dst, {}, false, &b);
+    if (!product)
+      return {};
+    const auto result = forms::make_contiguous_result(sizes, a.options());
+    product->run(result.data);
+    return result.tensor;
+  }
+  if (!addable(self, a, sizes, beta, alpha))
+    return {};
+  Factors factors = factors_of(beta, alpha);
+  const bool is_bias = rank == 2 && factors.alpha == 1 && factors.beta == 1 && self.dim() > 0 &&
+      self.numel() == sizes[1] && self.size(-1) == sizes[1];
+  if (is_bias)
+    factors.beta = 0;
+  const auto product = Product::plan(forms::read(a), forms::read(b), dst, factors, is_bias, &b);
+  if (!product)
+    return {};
+  const auto result = forms::make_contiguous_result(sizes, a.options());
+  if (factors.beta != 0)
+    result.tensor.copy_(self.expand(sizes));
+  const auto bias = is_bias ? forms::read_as(self, forms::row_major_strides(self.sizes())) : forms::Operand();
+  product->run(result.data, bias.data);
+  return result.tensor;
+}
+
+bool prepare_out(const at::Tensor& out, const at::Tensor& like, c10::IntArrayRef sizes, at::TensorList inputs) {
+  if (!forms::readable(out) || out.scalar_type() != like.scalar_type())
+    return false;
+  for (const at::Tensor& input : inputs)
+    if (input.defined() && !input.is_same(out) && input.is_alias_of(out))
+      return false;
+  if (out.sizes() == sizes)
+    return true;
+  return out.numel() == 0 && at::native::resize_output(out, sizes);
+}
+
+bool multiply_into(
+    const at::Tensor& out,
+    const at::Tensor& self,
+    const at::Tensor& a,
+    const at::Tensor& b,
+    int64_t rank,
+    const at::Scalar& beta,
+    const at::Scalar& alpha) {
+  if (!multipliable(a, b, rank) || a.is_same(out) || b.is_same(out))
+    return false;
+  const auto sizes = result_sizes(a, b);
+  const bool in_place = self.is_same(out);
+  if ((in_place && self.sizes() != sizes) || (self.defined() && !addable(self, a, sizes, beta, alpha)) ||
+      !prepare_out(out, a, sizes, {self, a, b}))
+    return false;
+  const Factors factors = self.defined() ? factors_of(beta, alpha) : Factors{};
+  if (factors.beta != 0 && !in_place)
+    out.copy_(self.expand(sizes));
+  const auto dst = forms::update(out);
+  const auto product = disjoint(dst.layout)
+      ? Product::plan(forms::read(a), forms::read(b), dst.layout, factors, false, &b)
+      : std::nullopt;
+  if (!product)
+    return false;
+  product->run(dst.data);
+  return true;
+}
+
+} // namespace ipex::ops

@@ -1,0 +1,82 @@
+// What the operators that multiply matrices share: alpha * src x weights + beta * dst, for matrices and batches of them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "forms/operand.h"
+#include "forms/packed.h"
+#include "onednn/primitive.h"
+
+namespace ipex::ops {
+
+struct Factors {
+  float alpha = 1;
+  float beta = 0; // of what dst holds before; 0: that is not read
+};
+
+// A product that is ready to run.
+class Product {
+ public:
+  // src [(B,) M, K] times weights [(B,) K, N]. `dst` says where the result will lie. `parameter` is the tensor that
+  // `weights` was read from, transposed or not, if a packed copy may stay on it. Nothing when oneDNN has no kernel.
+  static std::optional<Product> plan(
+      forms::Operand src,
+      forms::Operand weights,
+      const onednn::Layout& dst,
+      Factors factors = {},
+      bool has_bias = false,
+      const at::Tensor* parameter = nullptr,
+      forms::Reuse reuse = forms::Reuse::kMaybe);
+
+  // `bias` [N], adjacent in memory; only when planned.
+  void run(void* dst, const void* bias = nullptr) const;
+
+ private:
+  bool plan_packed(const at::Tensor* keep_on, const onednn::Layout& dst, bool has_bias);
+  bool plan_plain(onednn::Layout dst, Factors factors, bool has_bias);
+
+  forms::Operand src_;
+  forms::Operand weights_;
+  forms::PackedWeights packed_; // used instead of weights_ when it has data
+  std::shared_ptr<const onednn::Primitive> kernel_;
+  float alpha_ = 1;
+};
+
+// Whether both are [(B,) M, K] and [(B,) K, N] of one floating-point dtype, with elements.
+bool multipliable(const at::Tensor& a, const at::Tensor& b, int64_t rank);
+
+// alpha * a x b + beta * self (undefined: none; otherwise expandable to the result). Undefined when the call is for the
+// fallback.
+at::Tensor multiply(
+    const at::Tensor& self,
+    const at::Tensor& a,
+    const at::Tensor& b,
+    int64_t rank,
+    const at::Scalar& beta = 0,
+    const at::Scalar& alpha = 1);
+
+// The same into `out`, which may be `self` but overlap nothing otherwise. False when the call is for the fallback.
+bool multiply_into(
+    const at::Tensor& out,
+    const at::Tensor& self,
+    const at::Tensor& a,
+    const at::Tensor& b,
+    int64_t rank,
+    const at::Scalar& beta = 0,
+    const at::Scalar& alpha = 1);
+
+// Whether `self` can be added to a result of `sizes` and dtype `like`, with these factors.
+bool addable(
+    const at::Tensor& self,
+    const at::Tensor& like,
+    c10::IntArrayRef sizes,
+    const at::Scalar& beta,
+    const at::Scalar& alpha);
+
+// Gives `out` the shape `sizes` if it has no elements. False when the fallback has to judge it: another dtype or shape,
+// or memory in common with one of `inputs`.
+bool prepare_out(const at::Tensor& out, const at::Tensor& like, c10::IntArrayRef sizes, at::TensorList inputs);
+
+} // namespace ipex::ops
