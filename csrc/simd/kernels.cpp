@@ -1,0 +1,21 @@
+// The table of this instruction set's kernels.
+#include "simd/kernels.h"
+
+#include "simd/attention.h"
+#include "simd/recurrent.h"
+
+namespace ipex::simd::IPEX_SIMD {
+
+const Kernels kKernels{
+    attention_scratch,
+    attention_backward_scratch,
+    attention_rows,
+    attention,
+    attention_backward,
+    recurrent_step,
+    recurrent_backward_gates,
+    recurrent_backward_state,
+    sum_rows,
+};
+
+} // namespace ipex::simd::IPEX_SIMD

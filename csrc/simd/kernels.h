@@ -1,0 +1,114 @@
+// Loops of ours that are compiled for AVX2 and for AVX-512, and the choice between the two.
+//
+// The files of this directory are built once per instruction set (CMakeLists.txt). They use plain pointers and no
+// header whose inline functions another translation unit could share, or code for the wider machine might be linked
+// into the narrower one's path.
+#pragma once
+
+#include <cstdint>
+
+namespace ipex::simd {
+
+// Elements of q, k, v, dst and the gradients.
+enum class Type : int32_t { f32, bf16 };
+
+// [batch, heads, tokens, size] somewhere in memory; strides in elements.
+struct Heads {
+  const void* data;
+  int64_t strides[4];
+};
+
+// softmax(scale * q k^T + mask) v for every batch and head.
+struct Attention {
+  int64_t batch, heads, queries, keys;
+  int64_t size; // of a query and a key
+  int64_t value_size;
+  float scale;
+  bool causal; // query i sees keys 0 to i
+  Type type;
+  Heads q, k, v;
+  const float* mask; // added to the scores; may be null
+  int64_t mask_strides[4]; // zero where the mask is broadcast
+  Heads dst;
+  float* logsumexp; // may be null
+  int64_t logsumexp_strides[3];
+  float* weights; // [batch, heads, queries, keys], the softmax itself; may be null
+  bool nan_when_hidden; // a query that sees no key becomes NaN instead of zero
+};
+
+struct AttentionBackward {
+  Attention forward; // its dst and logsumexp are inputs
+  Heads diff_dst, diff_q, diff_k, diff_v;
+};
+
+// One direction of one layer over all time steps. Gates are [steps, batch, gates * hidden], states [batch, hidden];
+// weights are panels of 16 outputs, each gate padded to whole panels: [gates, panels, hidden, 16].
+enum class Cell : int32_t { relu, tanh, lstm, gru };
+
+struct Recurrent {
+  Cell cell;
+  bool reverse; // the last step comes first
+  int64_t steps, batch, hidden;
+  const float* weights;
+  const float* input_gates; // products with the inputs, both biases included but for the new gate of a GRU
+  const float* hidden_bias; // [hidden]: what a GRU adds to the hidden product of the new gate; may be null
+  const float* hx;
+  const float* cx; // LSTM
+  float* dst; // [steps, batch, hidden]
+  float* cy; // LSTM: [batch, hidden]
+  // For the backward pass, may be null. LSTM: activated gates i, f, g, o and the cell state after the step; GRU: r, z,
+  // n and the hidden product of the new gate. [steps, batch, (5 or 4) * hidden]
+  float* workspace;
+  float* gates; // work memory, [batch, gates * hidden rounded up to panels]
+};
+
+struct RecurrentBackward {
+  Cell cell;
+  bool reverse;
+  int64_t steps, batch, hidden;
+  const float* weights; // transposed: panels of 16 inputs, [panels, gates * hidden, 16]
+  const float* workspace; // of the forward pass
+  const float* dst; // of the forward pass
+  const float* hx;
+  const float* cx;
+  const float* diff_dst; // [steps, batch, hidden]
+  const float* diff_hy;
+  const float* diff_cy;
+  float* diff_input_gates; // [steps, batch, gates * hidden]
+  float* diff_hidden_gates; // GRU: the same for the hidden products; otherwise null
+  float* diff_hx;
+  float* diff_cx;
+  float* state; // work memory, [batch, hidden rounded up to panels]
+};
+
+constexpr int64_t kPanel = 16;
+
+struct Kernels {
+  // Work memory for one thread, in bytes.
+  int64_t (*attention_scratch)(const Attention& call);
+  int64_t (*attention_backward_scratch)(const AttentionBackward& call);
+
+  // Tasks are blocks of `attention_rows` queries of one head, in the order batch, head, block.
+  int64_t (*attention_rows)(const Attention& call);
+  void (*attention)(const Attention& call, int64_t begin, int64_t end, float* scratch);
+  // Tasks are heads.
+  void (*attention_backward)(const AttentionBackward& call, int64_t begin, int64_t end, float* scratch);
+
+  // One step for the panels `begin` to `end` of the hidden units; each reads what all wrote in the step before.
+  void (*recurrent_step)(const Recurrent& call, int64_t step, int64_t begin, int64_t end);
+  // The gates' gradients of a step, from those of the states; then the states' gradients of the step before.
+  void (*recurrent_backward_gates)(const RecurrentBackward& call, int64_t step, int64_t begin, int64_t end);
+  void (*recurrent_backward_state)(const RecurrentBackward& call, int64_t step, int64_t begin, int64_t end);
+
+  // sums[c] = sum of rows[r][c] over all r.
+  void (*sum_rows)(const float* rows, int64_t count, int64_t columns, float* sums);
+};
+
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
+
+} // namespace ipex::simd
