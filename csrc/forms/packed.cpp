@@ -86,8 +86,10 @@ bool packing_pays(const at::Tensor& weights, const onednn::Layout& tensor, Reuse
   if (form == nullptr)
     return reuse == Reuse::kLikely;
   const std::lock_guard lock(form->mutex());
-  if (!form->plain || reuse == Reuse::kLikely)
-    return form->plain;
+  if (!form->plain && form->physical) // a kernel's result: no weight
+    return false;
+  if (reuse == Reuse::kLikely)
+    return true;
   for (const Packed& copy : form->packed)
     if (copy.tensor == tensor)
       return true;
