@@ -1,5 +1,5 @@
-// batch_norm(src)[n, c, p] = (src[n, c, p] - mean[c]) * invstd[c] * weight[c] + bias[c], invstd = 1 / sqrt(variance + eps),
-// with the statistics of the batch in training, which also move the running ones, and with the running ones otherwise.
+// batch_norm(src)[n, c, p] = (src[n, c, p] - mean[c]) * invstd[c] * weight[c] + bias[c] and
+// invstd = 1 / sqrt(variance + eps), with the statistics of the batch in training, which also move the running ones, and with the running ones otherwise.
 //
 //   schema  aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor?
 //           running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)

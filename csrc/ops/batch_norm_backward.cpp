@@ -74,7 +74,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_batch_norm_backward(
   ChannelProducts sums;
   if (train || output_mask[1] || output_mask[2])
     sums = channel_products(from, diff, shape, mean);
-  std::vector<float> scale(channels), slope(channels), diff_mean(channels), diff_weight(channels), diff_bias(channels);
+  std::vector<float> scale(channels), slope(channels), shift(channels), diff_weight(channels), diff_bias(channels);
   const auto count = static_cast<double>(shape.rows);
   for (int64_t c = 0; c < channels; ++c) {
     const float invstd = train ? deviation[c] : static_cast<float>(1 / std::sqrt(deviation[c] + eps));
@@ -83,15 +83,15 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_batch_norm_backward(
       continue;
     diff_weight[c] = static_cast<float>(sums.product[c] * invstd);
     diff_bias[c] = static_cast<float>(sums.diff[c]);
-    diff_mean[c] = static_cast<float>(sums.diff[c] / count);
-    slope[c] = static_cast<float>(sums.product[c] * invstd * invstd / count);
+    shift[c] = static_cast<float>(-sums.diff[c] / count * scale[c]);
+    slope[c] = static_cast<float>(-sums.product[c] / count * invstd * invstd * scale[c]);
   }
   std::tuple<at::Tensor, at::Tensor, at::Tensor> results;
   if (output_mask[0]) {
     const auto made = forms::make_result(input.sizes(), batch_norm_strides(input), order, input.options());
     auto* to = static_cast<float*>(made.data);
     if (train)
-      channel_gradient(from, diff, to, shape, {mean, diff_mean.data(), slope.data(), scale.data()});
+      channel_gradient(from, diff, to, shape, {mean, scale.data(), slope.data(), shift.data()});
     else
       channel_scale_shift(diff, to, shape, scale.data(), std::vector<float>(channels).data());
     std::get<0>(results) = made.tensor;

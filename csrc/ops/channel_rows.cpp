@@ -100,12 +100,12 @@ IPEX_TARGET_CLONES void gradient_rows(
     int64_t channels,
     const ChannelGradient& g) {
   const float* __restrict mean = g.mean;
-  const float* __restrict diff_mean = g.diff_mean;
-  const float* __restrict slope = g.slope;
   const float* __restrict scale = g.scale;
+  const float* __restrict slope = g.slope;
+  const float* __restrict shift = g.shift;
   for (int64_t row = 0; row < rows; ++row, src += channels, diff += channels, dst += channels)
     for (int64_t i = 0; i < channels; ++i)
-      dst[i] = (diff[i] - diff_mean[i] - (src[i] - mean[i]) * slope[i]) * scale[i];
+      dst[i] = diff[i] * scale[i] + (src[i] - mean[i]) * slope[i] + shift[i];
 }
 
 IPEX_TARGET_CLONES void means_of(const float* sum, int64_t count, float rows, float* __restrict mean) {

@@ -36,12 +36,12 @@ std::vector<double> channel_sums(const float* src, ChannelRows shape);
 // dst[r, c] = src[r, c] * scale[c] + shift[c].
 void channel_scale_shift(const float* src, float* dst, ChannelRows shape, const float* scale, const float* shift);
 
-// dst[r, c] = (diff[r, c] - diff_mean[c] - (src[r, c] - mean[c]) * slope[c]) * scale[c].
+// dst[r, c] = diff[r, c] * scale[c] + (src[r, c] - mean[c]) * slope[c] + shift[c].
 struct ChannelGradient {
   const float* mean;
-  const float* diff_mean;
-  const float* slope;
   const float* scale;
+  const float* slope;
+  const float* shift;
 };
 void channel_gradient(const float* src, const float* diff, float* dst, ChannelRows shape, ChannelGradient gradient);
 

@@ -15,8 +15,7 @@ int64_t at_dimension(c10::IntArrayRef values, size_t i, int64_t otherwise) {
 }
 
 bool is_source(const at::Tensor& src, int64_t spatial) {
-  return forms::readable(src) && src.scalar_type() == at::kFloat && src.dim() == spatial + 2 && src.numel() > 0 &&
-      !src.has_names();
+  return forms::readable(src) && src.scalar_type() == at::kFloat && src.dim() == spatial + 2 && src.numel() > 0;
 }
 
 // The ranges of windows of `kernel` elements; nothing when the parameters do not fit.
@@ -27,7 +26,8 @@ std::optional<PoolAxis> axis_of(
     int64_t padding,
     int64_t dilation,
     const PoolWindows& windows) {
-  if (kernel < 1 || stride < 1 || dilation < 1 || padding < 0 || padding > kernel / 2)
+  if (kernel < 1 || stride < 1 || dilation < 1 || padding < 0 || padding > kernel / 2 ||
+      (windows.inside && kernel > in))
     return std::nullopt;
   const int64_t extent = dilation * (kernel - 1) + 1;
   const int64_t room = in + 2 * padding - extent + (windows.ceil_mode ? stride - 1 : 0);
@@ -113,8 +113,7 @@ std::optional<PoolCall> adaptive_pool_call(const at::Tensor& src, c10::IntArrayR
 }
 
 bool is_gradient_of(const PoolCall& call, const at::Tensor& tensor) {
-  return forms::readable(tensor) && tensor.scalar_type() == at::kFloat && tensor.sizes() == call.dst_sizes &&
-      !tensor.has_names();
+  return forms::readable(tensor) && tensor.scalar_type() == at::kFloat && tensor.sizes() == call.dst_sizes;
 }
 
 } // namespace ipex::ops

@@ -45,10 +45,11 @@ struct PoolWindows {
   c10::IntArrayRef dilation; // empty is 1
   bool ceil_mode;
   bool count_padding; // whether the divisor counts padding
+  bool inside = false; // whether a kernel larger than the input is refused
 };
 
 // Pooling of `src`, float32 [N, C, ...] with `spatial` further dimensions. Nothing when the fallback has to serve, or to
-// refuse, the call: unbatched, empty or named tensors, other dtypes, parameters that do not fit.
+// refuse, the call: unbatched or empty tensors, other dtypes, parameters that do not fit.
 std::optional<PoolCall> pool_call(const at::Tensor& src, int64_t spatial, const PoolWindows& windows);
 
 // The same for windows that share the input equally.

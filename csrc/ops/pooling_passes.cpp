@@ -59,13 +59,14 @@ void each_part(const PoolCall& call, Part part) {
   const int64_t read = call.batch * call.plane_in() * call.channels;
   const int64_t wanted = read < 2 * kGrain ? 1 : at::get_num_threads();
   const int64_t blocks = call.batch % wanted == 0 ? 1 : std::min(lines, wanted);
-  at::parallel_for(0, call.batch * blocks, read < 2 * kGrain ? call.batch * blocks : 1, [&](int64_t begin, int64_t end) {
-    Taps taps;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t block = i % blocks, first = lines * block / blocks * kLine;
-      part(i / blocks, first, std::min(call.channels, lines * (block + 1) / blocks * kLine) - first, taps);
-    }
-  });
+  at::parallel_for(
+      0, call.batch * blocks, read < 2 * kGrain ? call.batch * blocks : 1, [&](int64_t begin, int64_t end) {
+        Taps taps;
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t block = i % blocks, first = lines * block / blocks * kLine;
+          part(i / blocks, first, std::min(call.channels, lines * (block + 1) / blocks * kLine) - first, taps);
+        }
+      });
 }
 
 // The first of equal values wins; a NaN wins over everything before it.
@@ -267,8 +268,8 @@ at::Tensor max_pool_backward(
   const auto dst = result(self, self.sizes());
   const auto* from = static_cast<const float*>(diff.data);
   auto* to = static_cast<float*>(dst.data);
-  const bool channels_last = forms::same_order(
-      call.dst_sizes, indices.strides(), forms::channels_last_strides(call.dst_sizes));
+  const bool channels_last =
+      forms::same_order(call.dst_sizes, indices.strides(), forms::channels_last_strides(call.dst_sizes));
   const at::Tensor plain = channels_last ? indices : indices.contiguous();
   const auto* places = static_cast<const int64_t*>(read_bytes(plain));
   const auto at = IndexPlace::of(call, channels_last);

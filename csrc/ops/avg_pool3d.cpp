@@ -1,0 +1,32 @@
+// avg_pool3d(src)[n, c, p] = sum over k of src[n, c, stride p + k - padding] / divisor, where the divisor is
+// `divisor_override`, or the number of elements of the window, with or without those of the padding.
+//
+//   schema  aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool
+//           ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
+//   src     [N, C, D, H, W], any strides; f32
+//   dst     strides as stock PyTorch gives them; lies in channels-last order
+//   else    CPU fallback: unbatched, other dtypes, no elements, parameters that do not fit
+//   errors  RuntimeError when shapes or parameters do not fit
+//   source  PyTorch documentation, "AvgPool3d"
+#include "aten/fallback.h"
+#include "ops/kernels.h"
+#include "ops/pooling.h"
+
+namespace ipex::ops {
+
+at::Tensor avg_pool3d(
+    const at::Tensor& self,
+    c10::IntArrayRef kernel_size,
+    c10::IntArrayRef stride,
+    c10::IntArrayRef padding,
+    bool ceil_mode,
+    bool count_include_pad,
+    std::optional<int64_t> divisor_override) {
+  const auto call = pool_call(self, 3, {kernel_size, stride, padding, {}, ceil_mode, count_include_pad, true});
+  if (!call || divisor_override == 0)
+    return fallback<at::_ops::avg_pool3d>(
+        self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+  return average_pool(*call, self, divisor_override.value_or(0));
+}
+
+} // namespace ipex::ops

@@ -1,0 +1,25 @@
+// mean(src) over `dim`: the mean of the elements that agree in all other dimensions.
+//
+//   schema  aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+//   src     any dense strides in memory, channels-last included; f32
+//   dst     contiguous for PyTorch; the kept dimensions lie in memory as they do in src
+//   else    CPU fallback: other dtypes, no elements, scalars, gaps or overlaps in memory, dimensions
+//           that do not fit
+//   errors  IndexError or RuntimeError when dimensions do not fit
+//   source  Higham, "The Accuracy of Floating Point Summation", 1993
+#include "aten/fallback.h"
+#include "ops/kernels.h"
+#include "ops/reduce.h"
+
+namespace ipex::ops {
+
+at::Tensor mean_dim(
+    const at::Tensor& self,
+    at::OptionalIntArrayRef dim,
+    bool keepdim,
+    std::optional<at::ScalarType> dtype) {
+  auto dst = reduce(self, dim, keepdim, dtype, /*mean=*/true);
+  return dst ? *dst : fallback<at::_ops::mean_dim>(self, dim, keepdim, dtype);
+}
+
+} // namespace ipex::ops
