@@ -1,5 +1,6 @@
 // View operators that PyTorch registers per device; they touch metadata only, so its own functions serve.
 #include <ATen/native/TensorFactories.h>
+#include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
 #include <ATen/ops/unfold_native.h>
 #include <ATen/ops/view_as_complex_native.h>
@@ -23,6 +24,7 @@ at::Tensor view(const at::Tensor& self, c10::IntArrayRef size) {
 }
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("_reshape_alias", TORCH_FN(at::native::_reshape_alias));
   m.impl("as_strided", TORCH_FN(as_strided));
   m.impl("unfold", TORCH_FN(at::native::unfold));
   m.impl("view", TORCH_FN(view));

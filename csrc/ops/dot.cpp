@@ -17,7 +17,7 @@ namespace ipex::ops {
 
 namespace {
 
-constexpr int64_t kGrain = 65536; // elements per thread at least
+constexpr int64_t kGrain = 32768; // elements per thread at least
 
 IPEX_TARGET_CLONES float dot_of(const float* a, const float* b, int64_t count) {
   constexpr int kLanes = 32; // independent sums, for vectors and against the latency of additions

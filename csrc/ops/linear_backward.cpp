@@ -39,14 +39,15 @@ Gradients composite(
   static OperatorStats& stats = operator_stats("aten::linear_backward");
   stats.native_declined();
   enter_fallback("aten::linear_backward", stats);
-  const auto rows = grad_output.reshape({-1, grad_output.size(-1)});
+  const int64_t count = c10::multiply_integers(self.sizes().slice(0, self.dim() - 1));
+  const auto rows = grad_output.reshape({count, grad_output.size(-1)});
   Gradients made;
   if (mask[0])
     std::get<0>(made) = at::matmul(grad_output, weight);
   if (mask[1])
-    std::get<1>(made) = rows.t().matmul(self.reshape({-1, self.size(-1)}));
+    std::get<1>(made) = rows.t().matmul(self.reshape({count, self.size(-1)}));
   if (mask[2])
-    std::get<2>(made) = rows.sum(0);
+    std::get<2>(made) = rows.sum(0, /*keepdim=*/false, rows.scalar_type());
   return made;
 }
 

@@ -119,6 +119,11 @@ std::optional<Product> Product::plan(
     return product;
   if (!normalize(product.weights_.layout))
     product.weights_ = copied(product.weights_);
+  if (dst.rank == 3 && product.src_.layout.sizes[0] == 1 && layout.sizes[0] == 1 && dst.sizes[0] != 1) {
+    product.src_.layout.sizes[0] = dst.sizes[0]; // both are expanded: oneDNN repeats one of them at most
+    product.src_.layout.strides[0] = 0;
+    product.src_ = copied(product.src_);
+  }
   if (!product.plan_plain(dst, factors, has_bias))
     return std::nullopt;
   const bool slow = packable && rows >= 16 && rows < 320 && layout.sizes[0] >= 256 && in_rows(layout) &&

@@ -161,6 +161,9 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 @each_native()
 def test_hostile_values_propagate_as_in_stock_pytorch(row, arguments, kind):
+    if kind in row.hostile_undefined:
+        pytest.skip("the result depends on the order of summation")
+
     def make(shape, source=contiguous()):  # noqa: B008
         t = source(shape)
         if len(shape) > 1:  # one row of four; the others stay as they are
