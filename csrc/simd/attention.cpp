@@ -50,19 +50,22 @@ bool has_nan(const float* row, int64_t count) {
   return false;
 }
 
-// row = scale * row + mask; the largest value that is not NaN.
-float score(float* row, int64_t count, float scale, const float* mask, int64_t step) {
+// row = row + mask; the largest value that is not NaN.
+float score(float* row, int64_t count, const float* mask, int64_t step) {
   V most = splat(-kInfinity);
   int64_t i = 0;
-  if (mask == nullptr || step == 1)
+  if (mask == nullptr)
+    for (; i + kLanes <= count; i += kLanes)
+      most = larger(load(row + i), most);
+  else if (step == 1)
     for (; i + kLanes <= count; i += kLanes) {
-      const V scaled = load(row + i) * scale, value = mask == nullptr ? scaled : scaled + load(mask + i);
+      const V value = load(row + i) + load(mask + i);
       store(row + i, value);
       most = larger(value, most);
     }
   float top = largest(most);
   for (; i < count; ++i) {
-    row[i] = row[i] * scale + (mask == nullptr ? 0 : mask[i * step]);
+    row[i] += mask == nullptr ? 0 : mask[i * step];
     top = row[i] > top ? row[i] : top;
   }
   return top;
@@ -79,24 +82,89 @@ float exponentials(float* row, int64_t count, int64_t end, float top, bool nan_w
     row[i] = -kInfinity;
   V sums{};
   for (int64_t i = 0; i < end; i += kLanes) {
-    const V value = exp(load(row + i) - top);
+    const V value = exp_of_negative(load(row + i) - top);
     store(row + i, value);
     sums += value;
   }
   return sum(sums);
 }
 
+// Whether the queries are too few for packing to pay: a text that grows token by token.
+bool unpacked(const Attention& call) {
+  return call.queries <= 2 && call.type == Type::f32 && call.k.strides[3] == 1 && call.v.strides[3] == 1;
+}
+
+// scores[r][t] = queries[r] k[t]
+void products(
+    const float* queries,
+    int64_t stride,
+    int64_t rows,
+    const Head& k,
+    int64_t keys,
+    int64_t size,
+    float* scores,
+    int64_t scores_stride) {
+  for (int64_t t = 0; t < keys; ++t) {
+    prefetch_row(k, t + kAhead, size);
+    const float* key = reinterpret_cast<const float*>(k.data) + t * k.token;
+    for (int64_t r = 0; r < rows; ++r)
+      scores[r * scores_stride + t] = dot(queries + r * stride, key, size);
+  }
+}
+
+// sums[r] = sum over t of scores[r][t] v[t]
+void weighted_sums(
+    const float* scores,
+    int64_t stride,
+    int64_t rows,
+    const Head& v,
+    int64_t keys,
+    int64_t size,
+    float* sums,
+    int64_t sums_stride) {
+  constexpr int kRegisters = 8;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = reinterpret_cast<const float*>(v.data);
+    const float* weights = scores + r * stride;
+    float* to = sums + r * sums_stride;
+    int64_t e = 0;
+    for (; e + kRegisters * kLanes <= size; e += kRegisters * kLanes) {
+      V acc[kRegisters] = {};
+      for (int64_t t = 0; t < keys; ++t) {
+        prefetch_row(v, t + kAhead, size);
+        const V weight = splat(weights[t]);
+#pragma GCC unroll 8
+        for (int i = 0; i < kRegisters; ++i)
+          acc[i] += weight * load(from + t * v.token + e + i * kLanes);
+      }
+      for (int i = 0; i < kRegisters; ++i)
+        store(to + e + i * kLanes, acc[i]);
+    }
+    for (int64_t i = e; i < size; ++i)
+      to[i] = 0;
+    for (int64_t t = 0; t < keys; ++t)
+      for (int64_t i = e; i < size; ++i)
+        to[i] += weights[t] * from[t * v.token + i];
+  }
+}
+
 void block(const Attention& call, const Buffers& at, int64_t batch, int64_t head, int64_t first, int64_t rows) {
   const int64_t size = round_up(call.size, 4), value_panels = round_up(call.value_size, kPanel) / kPanel;
   load_rows(Head(call.q, call.type, batch, head), first, rows, call.size, at.queries, size);
+  for (int64_t i = 0; i < rows * size; ++i)
+    at.queries[i] *= call.scale;
   const int64_t keys = visible(call, first + rows - 1), end = round_up(keys, kPanel);
-  gemm(
-      rows,
-      call.size,
-      end / kPanel,
-      {at.queries, size, 1},
-      {at.keys, size * kPanel},
-      {at.scores, at.stride, kPanel, false});
+  const Head k(call.k, call.type, batch, head), v(call.v, call.type, batch, head);
+  if (unpacked(call))
+    products(at.queries, size, rows, k, keys, call.size, at.scores, at.stride);
+  else
+    gemm(
+        rows,
+        call.size,
+        end / kPanel,
+        {at.queries, size, 1},
+        {at.keys, size * kPanel},
+        {at.scores, at.stride, kPanel, false});
   float tops[64], totals[64];
   for (int64_t r = 0; r < rows; ++r) {
     const float* mask = call.mask == nullptr
@@ -104,17 +172,20 @@ void block(const Attention& call, const Buffers& at, int64_t batch, int64_t head
         : call.mask + batch * call.mask_strides[0] + head * call.mask_strides[1] + (first + r) * call.mask_strides[2];
     float* row = at.scores + r * at.stride;
     const int64_t count = visible(call, first + r);
-    tops[r] = score(row, count, call.scale, mask, call.mask_strides[3]);
+    tops[r] = score(row, count, mask, call.mask_strides[3]);
     totals[r] = exponentials(row, count, end, tops[r], call.nan_when_hidden);
   }
   const int64_t sums_stride = value_panels * kPanel;
-  gemm(
-      rows,
-      keys,
-      value_panels,
-      {at.scores, at.stride, 1},
-      {at.values, call.keys * kPanel},
-      {at.sums, sums_stride, kPanel, false});
+  if (unpacked(call))
+    weighted_sums(at.scores, at.stride, rows, v, keys, call.value_size, at.sums, sums_stride);
+  else
+    gemm(
+        rows,
+        keys,
+        value_panels,
+        {at.scores, at.stride, 1},
+        {at.values, call.keys * kPanel},
+        {at.sums, sums_stride, kPanel, false});
   const Head dst(call.dst, call.type, batch, head);
   for (int64_t r = 0; r < rows; ++r) {
     const float total = totals[r] == 0 ? 1 : totals[r], factor = 1 / total;
@@ -135,7 +206,7 @@ void block(const Attention& call, const Buffers& at, int64_t batch, int64_t head
 } // namespace
 
 int64_t attention_rows(const Attention& call) {
-  const int64_t most = call.keys <= 1024 ? 48 : call.keys <= 4096 ? 24 : 12;
+  const int64_t most = call.keys <= 512 ? 48 : call.keys <= 2048 ? 24 : 12;
   const int64_t blocks = (call.queries + most - 1) / most;
   return round_up((call.queries + blocks - 1) / blocks, kRows);
 }
@@ -149,7 +220,7 @@ void attention(const Attention& call, int64_t begin, int64_t end, float* scratch
   const Buffers at = buffers(call, rows, scratch);
   for (int64_t task = begin; task < end; ++task) {
     const int64_t head = task / blocks % call.heads, batch = task / blocks / call.heads;
-    if (task == begin || task % blocks == 0) {
+    if (!unpacked(call) && (task == begin || task % blocks == 0)) {
       pack_transposed(Head(call.k, call.type, batch, head), call.keys, call.size, at.keys, at.row);
       pack_rows(Head(call.v, call.type, batch, head), 0, call.keys, call.value_size, at.values, at.row);
     }

@@ -50,17 +50,6 @@ Buffers buffers(const Attention& call, float* scratch) {
   return at;
 }
 
-float dot(const float* a, const float* b, int64_t count) {
-  V sums{};
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    sums += load(a + i) * load(b + i);
-  float result = sum(sums);
-  for (; i < count; ++i)
-    result += a[i] * b[i];
-  return result;
-}
-
 // p = exp(scale * p + mask - logsumexp), zero from `count` to `end`; d = p * (d - shift) * scale.
 void gradients(
     const Attention& call,

@@ -71,10 +71,24 @@ inline void store_row(const Head& head, int64_t index, int64_t count, const floa
   }
 }
 
+// Asks for a row before it is needed: rows of interleaved heads lie too far apart for the hardware to guess.
+inline void prefetch_row(const Head& head, int64_t index, int64_t count) {
+  const int64_t bytes = head.type == Type::f32 ? 4 : 2;
+  if (head.step != 1)
+    return;
+  const char* row = head.data + index * head.token * bytes;
+  for (int64_t i = 0; i < count * bytes; i += 64)
+    __builtin_prefetch(row + i);
+}
+
+constexpr int64_t kAhead = 8; // rows
+
 // `tokens` rows from token `first`, `stride` floats apart.
 inline void load_rows(const Head& head, int64_t first, int64_t tokens, int64_t size, float* to, int64_t stride) {
-  for (int64_t t = 0; t < tokens; ++t)
+  for (int64_t t = 0; t < tokens; ++t) {
+    prefetch_row(head, first + t + kAhead, size); // beyond the end it does nothing
     load_row(head, first + t, size, to + t * stride);
+  }
 }
 
 // Panels of 16 tokens, [tokens / 16, size, 16]: the right side of a product with the transposed rows. `row` is work
@@ -96,11 +110,23 @@ inline void pack_rows(const Head& head, int64_t first, int64_t tokens, int64_t s
   for (int64_t i = size; i < padded; ++i)
     row[i] = 0;
   for (int64_t t = 0; t < tokens; ++t) {
+    prefetch_row(head, first + t + kAhead, size);
     load_row(head, first + t, size, row);
     for (int64_t e = 0; e < padded; e += kPanel)
       for (int i = 0; i < kPanel; i += kLanes)
         store(to + e * tokens + t * kPanel + i, load(row + e + i));
   }
+}
+
+inline float dot(const float* a, const float* b, int64_t count) {
+  V sums{};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    sums += load(a + i) * load(b + i);
+  float result = sum(sums);
+  for (; i < count; ++i)
+    result += a[i] * b[i];
+  return result;
 }
 
 // How many of the keys a query sees.
