@@ -33,6 +33,7 @@ ROWS = (
         invalid=(
             Invalid(lambda make, shape: (make(shape), {"approximate": "erf"}), (2, 3), RuntimeError, "approximate"),
         ),
+        elementwise=True,
         **_GELU,
     ),
     Row(
@@ -48,6 +49,7 @@ ROWS = (
         function=lambda src: F.gelu(src) + F.gelu(src, approximate="tanh"),
         autocast=torch.bfloat16,
         hostile_other=(*NOT_A_NUMBER, *INFINITE, *NEGATIVE_INFINITE, "huge"),
+        elementwise=True,
         **_GELU,
     ),
 )
