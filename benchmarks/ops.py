@@ -1,4 +1,4 @@
-"""Native kernels against stock PyTorch, one row of tests/ops/rows.py at a time.
+"""Native kernels against stock PyTorch, one row of tests/ops/rows/ at a time.
 
 Usage: python benchmarks/ops.py [--json FILE] [--repetitions N] [--threads N] [NAME ...]
 Every row gives its shapes. ipex and CPU take turns in blocks of a few milliseconds; of several whole runs the quietest

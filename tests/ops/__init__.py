@@ -1,1 +1,1 @@
-"""Tests of native operators, driven by the table in rows.py, and of the oneDNN layer below them."""
+"""Tests of native operators, driven by the table in rows/, and of the oneDNN layer below them."""
