@@ -12,6 +12,7 @@
 #include <ATen/ops/empty.h>
 
 #include <cmath>
+#include <limits>
 
 #include "aten/fallback.h"
 #include "forms/operand.h"
@@ -32,7 +33,8 @@ bool group_norm_fits(
     int64_t plane,
     int64_t groups) {
   return batch_norm_fits({src, given(weight), given(bias), {}, {}}) && groups > 0 && channels % groups == 0 &&
-      src.size(0) == batch && src.size(1) == channels && src.numel() == batch * channels * plane;
+      src.size(0) == batch && src.size(1) == channels && src.numel() == batch * channels * plane &&
+      src.is_contiguous(src.suggest_memory_format());
 }
 
 namespace {
@@ -52,7 +54,9 @@ Statistics of_group(const ChannelMoments& moments, int64_t first, int64_t last, 
     const double distance = moments.sum[c] / count - mean;
     squares += moments.squares[c] + distance * distance * count;
   }
-  return {static_cast<float>(mean), squares / (count * static_cast<double>(last - first))};
+  // As in stock PyTorch: infinities have no mean, and a variance that overflows float32 is infinite.
+  const auto variance = static_cast<float>(squares / (count * static_cast<double>(last - first)));
+  return {std::isfinite(mean) ? static_cast<float>(mean) : std::numeric_limits<float>::quiet_NaN(), variance};
 }
 
 } // namespace

@@ -60,6 +60,7 @@ class Row:
         layout_shape: shape for the tests of memory layouts.
         hostile_shapes: shapes for the tests of hostile values; the last dimension is a multiple of 4.
         dtype_shape: shape for the tests of dtypes, mixed devices and untouched arguments.
+        threads_shape: shape for the test of thread counts.
         physical: whether the kernel also serves inputs that lie in another dimension order than PyTorch shows.
         inplace: full name of the overload that writes into the first tensor, "aten::add_.Tensor"; it takes the arguments
             of `call`. Tested by test_written.py, as is `out`.
@@ -89,6 +90,7 @@ class Row:
     layout_shape: Shape = (4, 6, 32)
     hostile_shapes: tuple[Shape, ...] = ((6, 4), (6, 40))
     dtype_shape: Shape = (3, 40)
+    threads_shape: Shape = (64, 1024)
     physical: bool = True
     inplace: str = ""
     out: str = ""

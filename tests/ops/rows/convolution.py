@@ -29,7 +29,8 @@ def _geometry(
 def _weights(make: Make, channels: int, dims: int, geometry: Geometry, out: int = 8, kernel: int = 3) -> torch.Tensor:
     transposed, groups = geometry[3], geometry[5]
     sizes = (channels, out // groups) if transposed else (out, channels // groups)
-    return make((*sizes, *[kernel] * dims)) / 4
+    weights = make((*sizes, *[kernel] * dims))
+    return weights / 4 if weights.is_floating_point() else weights
 
 
 def _forward(bias: bool = True, kernel: int = 3, out: int = 8, **options: Any) -> Arguments:
@@ -72,7 +73,8 @@ _COMMON: dict[str, Any] = {
     "inputs": lambda shape: (shape, (4, shape[1], *[1] * (len(shape) - 2)), (4,)),
     "function": _fit,
     "other_shape": (2, 8, 6, 6),
-    "coefficient": (4, "long sums, in another order"),
+    "coefficient": (16, "long sums, in another order"),
+    "threads_shape": (4, 8, 20, 20),
 }
 
 
@@ -94,7 +96,6 @@ ROWS = (
             "transposed, output padding beyond the stride": _forward(transposed=True, dilation=2, output_padding=1),
         },
         other={
-            "unbatched": lambda make, shape: (make(shape[1:]), make((8, 8, 3)), None, [1], [1], [1], False, [0], 1),
             "float64": lambda make, shape: tuple(
                 value.double() if isinstance(value, torch.Tensor) else value for value in _forward()(make, shape)
             ),

@@ -17,6 +17,8 @@ FLAT: dict[str, Any] = {
     "layout_shape": (4, 6, 8, 4),
     "hostile_shapes": ((3, 4, 4, 4), (2, 3, 6, 8)),
     "dtype_shape": (2, 4, 6, 6),
+    "threads_shape": (4, 16, 32, 32),
+    "empty": ((0, 3, 6, 6),),
     "other_shape": (4, 8, 8),
 }
 DEEP: dict[str, Any] = {
@@ -25,10 +27,11 @@ DEEP: dict[str, Any] = {
     "layout_shape": (3, 4, 4, 6, 4),
     "hostile_shapes": ((2, 4, 3, 4, 4),),
     "dtype_shape": (2, 3, 4, 4, 4),
+    "threads_shape": (4, 8, 8, 16, 16),
+    "empty": ((0, 3, 4, 6, 6),),
     "other_shape": (4, 6, 8, 8),
 }
 _COMMON: dict[str, Any] = {
-    "empty": ((0, 3, 6, 6),),
     "dtypes": (torch.float32,),
     "autocast": torch.bfloat16,
     "inputs": one,
@@ -152,7 +155,11 @@ ROWS = (
         "avg_pool2d", 2, _average_variants(2), _on_plane(lambda src: F.avg_pool2d(src, 3, 2, 1), 2), _average_backward
     ),
     *_pair(
-        "avg_pool3d", 3, _average_variants(3), _on_plane(lambda src: F.avg_pool3d(src, 3, 2, 1), 3), _average_backward
+        "avg_pool3d",
+        3,
+        _average_variants(3),
+        _on_plane(lambda src: F.avg_pool3d(src, (1, 3, 3), 2, (0, 1, 1)), 3),
+        _average_backward,
     ),
     Row(
         operator="aten::max_pool2d",
@@ -175,7 +182,7 @@ ROWS = (
         "max_pool3d_with_indices",
         3,
         _max_variants(3),
-        _on_plane(lambda src: F.max_pool3d(src, 3, 2, 1), 3),
+        _on_plane(lambda src: F.max_pool3d(src, (1, 3, 3), 2, (0, 1, 1)), 3),
         _max_backward,
     ),
 )

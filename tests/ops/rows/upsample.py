@@ -18,8 +18,9 @@ _COMMON: dict[str, Any] = {
     "layout_shape": (4, 6, 8, 4),
     "hostile_shapes": ((3, 4, 4, 4),),
     "dtype_shape": (2, 4, 6, 6),
+    "threads_shape": (2, 16, 32, 32),
     "dtypes": (torch.float32,),
-    "autocast": torch.bfloat16,
+    "autocast": torch.float32,
     "inputs": one,
     "coefficient": (2, "weights of the two dimensions are multiplied first"),
 }
