@@ -166,6 +166,7 @@ void block(const Attention& call, const Buffers& at, int64_t batch, int64_t head
         {at.keys, size * kPanel},
         {at.scores, at.stride, kPanel, false});
   float tops[64], totals[64];
+  bool infinite[64]; // a score is +inf and none NaN
   for (int64_t r = 0; r < rows; ++r) {
     const float* mask = call.mask == nullptr
         ? nullptr
@@ -173,6 +174,7 @@ void block(const Attention& call, const Buffers& at, int64_t batch, int64_t head
     float* row = at.scores + r * at.stride;
     const int64_t count = visible(call, first + r);
     tops[r] = score(row, count, mask, call.mask_strides[3]);
+    infinite[r] = tops[r] == kInfinity && !has_nan(row, count);
     totals[r] = exponentials(row, count, end, tops[r], call.nan_when_hidden);
   }
   const int64_t sums_stride = value_panels * kPanel;
@@ -190,11 +192,12 @@ void block(const Attention& call, const Buffers& at, int64_t batch, int64_t head
   for (int64_t r = 0; r < rows; ++r) {
     const float total = totals[r] == 0 ? 1 : totals[r], factor = 1 / total;
     store_row(dst, first + r, call.value_size, at.sums + r * sums_stride, factor);
-    if (call.logsumexp != nullptr)
-      call.logsumexp
-          [batch * call.logsumexp_strides[0] + head * call.logsumexp_strides[1] +
-           (first + r) * call.logsumexp_strides[2]] =
-          (tops[r] == -kInfinity && totals[r] == 0 ? 0 : tops[r]) + log(total);
+    if (call.logsumexp != nullptr) {
+      const int64_t* strides = call.logsumexp_strides;
+      const float top = totals[r] == 0 ? 0 : tops[r];
+      call.logsumexp[batch * strides[0] + head * strides[1] + (first + r) * strides[2]] =
+          infinite[r] ? kInfinity : top + log(total);
+    }
     if (call.weights != nullptr) {
       float* weights = call.weights + ((batch * call.heads + head) * call.queries + first + r) * call.keys;
       for (int64_t i = 0; i < call.keys; ++i)

@@ -79,26 +79,34 @@ inline __attribute__((always_inline)) void tile(
         store(c + r * c_row + p * c_panel + v * kLanes, acc[r][p][v]);
 }
 
-// The rows that a whole number of tiles leaves over.
+// A tile of up to kTileRows rows.
 template <int kTileRows, int kTilePanels>
-inline void rest(int64_t rows, int64_t depth, Left a, Panels b, Product c) {
+inline void some(int64_t rows, int64_t depth, Left a, Panels b, Product c) {
   if constexpr (kTileRows > 0) {
     if (rows == kTileRows)
       tile<kTileRows, kTilePanels>(
           depth, a.data, a.row_stride, a.step, b, c.data, c.row_stride, c.stride, c.accumulate);
     else
-      rest<kTileRows - 1, kTilePanels>(rows, depth, a, b, c);
+      some<kTileRows - 1, kTilePanels>(rows, depth, a, b, c);
   }
 }
 
 template <int kTileRows, int kTilePanels>
 inline void column(int64_t rows, int64_t depth, Left a, Panels b, Product c) {
-  for (; rows >= kTileRows; rows -= kTileRows) {
+  const auto advance = [&](int64_t done) {
+    a.data += done * a.row_stride;
+    c.data += done * c.row_stride;
+    rows -= done;
+  };
+  for (; rows >= 2 * kTileRows; advance(kTileRows))
     tile<kTileRows, kTilePanels>(depth, a.data, a.row_stride, a.step, b, c.data, c.row_stride, c.stride, c.accumulate);
-    a.data += kTileRows * a.row_stride;
-    c.data += kTileRows * c.row_stride;
+  // Two tiles of similar height instead of a whole one and one that is too low to keep the processor busy.
+  if (rows > kTileRows) {
+    const int64_t half = (rows + 1) / 2;
+    some<kTileRows, kTilePanels>(half, depth, a, b, c);
+    advance(half);
   }
-  rest<kTileRows - 1, kTilePanels>(rows, depth, a, b, c);
+  some<kTileRows, kTilePanels>(rows, depth, a, b, c);
 }
 
 inline void gemm(int64_t rows, int64_t depth, int64_t panels, Left a, Panels b, Product c) {
