@@ -35,6 +35,22 @@ def on_cpu(row: Row, arguments: tuple[Any, ...]) -> Any:
     return row.call(*positional, **keywords)
 
 
+def overload(name: str) -> Any:
+    """Returns the operator of a full name: torch.ops.aten.add_.Tensor for "aten::add_.Tensor"."""
+    operator, _, which = name.removeprefix("aten::").partition(".")
+    return getattr(getattr(torch.ops.aten, operator), which or "default")
+
+
+def out_names(name: str) -> list[str]:
+    """Returns the keywords of the results of an out= overload: ["grad_input"]."""
+    return [argument.name for argument in overload(name)._schema.arguments if argument.is_out]
+
+
+def paths_of(name: str) -> Paths:
+    """Returns how often the overload ran since the last reset."""
+    return Paths(*torch.ipex.operator_stats().get(name, (0, 0)))
+
+
 def in_physical_form(value: Any) -> Any:
     """Returns nested arguments with dense float tensors of 3 to 5 dimensions held in channels-last order."""
     if isinstance(value, torch.Tensor):
@@ -52,8 +68,7 @@ def on_ipex(row: Row, arguments: tuple[Any, ...], *, physical: bool = False) -> 
     positional, keywords = split(in_physical_form(moved) if physical else moved)
     torch.ipex.reset_fallback_stats()
     result = row.call(*positional, **keywords)
-    counts = torch.ipex.operator_stats().get(row.operator, (0, 0))
-    return result, Paths(*counts)
+    return result, paths_of(row.operator)
 
 
 def in_float64(value: Any) -> Any:
@@ -68,7 +83,9 @@ def in_float64(value: Any) -> Any:
 
 
 def has_kernel(row: Row, dtype: torch.dtype = torch.float32) -> bool:
-    """Returns whether oneDNN has a kernel for the operator and dtype on this instruction set."""
+    """Returns whether the operator has a kernel for the dtype on this instruction set."""
+    if row.own:
+        return dtype in row.dtypes
     isa = torch_ipex_device._C.cpu_isa()
     if dtype not in row.dtypes or (row.isa and not isa.startswith(row.isa)):
         return False

@@ -61,6 +61,11 @@ class Row:
         hostile_shapes: shapes for the tests of hostile values; the last dimension is a multiple of 4.
         dtype_shape: shape for the tests of dtypes, mixed devices and untouched arguments.
         physical: whether the kernel also serves inputs that lie in another dimension order than PyTorch shows.
+        inplace: full name of the overload that writes into the first tensor, "aten::add_.Tensor"; it takes the arguments
+            of `call`. Tested by test_written.py, as is `out`.
+        out: full name of the overload that writes into given results, "aten::add.out"; the arguments of `call` and out=.
+        own: whether the kernel is our own loop, which serves `dtypes` on every instruction set.
+        elementwise: whether the result has the dimension order of the first tensor.
     """
 
     operator: str
@@ -85,11 +90,20 @@ class Row:
     hostile_shapes: tuple[Shape, ...] = ((6, 4), (6, 40))
     dtype_shape: Shape = (3, 40)
     physical: bool = True
+    inplace: str = ""
+    out: str = ""
+    own: bool = False
+    elementwise: bool = False
 
     @property
     def name(self) -> str:
         """The operator without its namespace, for test ids."""
         return self.operator.removeprefix("aten::")
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Every overload that the row tests."""
+        return tuple(name for name in (self.operator, self.inplace, self.out) if name)
 
 
 def one(shape: Shape) -> tuple[Shape, ...]:
