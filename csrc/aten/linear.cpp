@@ -1,7 +1,7 @@
-// Forward-mode derivatives of linear.
+// Derivatives of linear that need its parts.
 //
-// PyTorch has a reverse-mode formula for linear as an operator of its own, and none for forward mode: it relies on
-// linear being made of matmul and add. On ipex it is one operator, so while a tensor has a tangent we take the parts.
+// PyTorch's formula for linear as an operator of its own serves real numbers in reverse mode. On CPU linear is made of
+// matmul and add, whose formulas serve the rest; on ipex it is one operator, so for that rest we take it apart.
 #include <ATen/ops/linear_native.h>
 #include <ATen/ops/linear_ops.h>
 #include <torch/library.h>
@@ -21,7 +21,7 @@ at::Tensor linear(
     const at::Tensor& input,
     const at::Tensor& weight,
     const std::optional<at::Tensor>& bias) {
-  if (C10_UNLIKELY(has_tangent(input) || has_tangent(weight) || (bias && has_tangent(*bias))))
+  if (C10_UNLIKELY(input.is_complex() || has_tangent(input) || has_tangent(weight) || (bias && has_tangent(*bias))))
     return at::native::linear(input, weight, bias);
   // PyTorch's formula for reverse mode stands under every autograd key whose devices have a kernel of linear. Ours is
   // hidden by this function; that of nested tensors is the same code and goes on to the keys below autograd.

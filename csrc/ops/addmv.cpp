@@ -1,10 +1,10 @@
-// addmv(self, mat, vec)[m] = beta * self[m] + alpha * sum over k of mat[m, k] * vec[k]; beta 0 ignores self. mv is made of
-// it.
+// addmv(self, mat, vec)[m] = beta * self[m] + alpha * sum over k of mat[m, k] * vec[k]; beta 0 ignores self. mv has none.
 //
 //   schema  aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor
 //   schema  aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)
 //   schema  aten::addmv.out(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) ->
 //           Tensor(a!)
+//   schema  aten::mv(Tensor self, Tensor vec) -> Tensor
 //   src     [M, K] and [K], any strides, copied unless rows or columns are adjacent; f32, bf16, f16
 //   self    [M], [1] or a scalar, same dtype
 //   dst     [M]
@@ -20,7 +20,12 @@ namespace ipex::ops {
 
 namespace {
 
-// The vector as a matrix of one column.
+// A vector as a matrix of one column.
+onednn::Layout column(const onednn::Layout& vector) {
+  return onednn::Layout::strided(vector.dtype, {vector.sizes[0], 1}, {vector.strides[0], 1});
+}
+
+// False when the call is for the fallback. `self` may be undefined.
 bool multiply_column(
     const at::Tensor& out,
     const at::Tensor& self,
@@ -28,12 +33,22 @@ bool multiply_column(
     const at::Tensor& vec,
     const at::Scalar& beta,
     const at::Scalar& alpha) {
-  if (mat.dim() != 2 || vec.dim() != 1 || out.dim() != 1 || out.size(0) != mat.size(0) || self.dim() > 1 ||
-      !forms::readable(out) || !forms::readable(vec) || (out.is_alias_of(self) && !out.is_same(self)))
+  if (!forms::readable(mat) || !forms::readable(vec) || !mat.is_floating_point() || mat.dim() != 2 || vec.dim() != 1 ||
+      mat.size(1) != vec.size(0) || mat.numel() == 0 || mat.scalar_type() != vec.scalar_type() ||
+      (self.is_same(out) && out.dim() != 1) || (self.defined() && !addable(self, mat, {mat.size(0)}, beta, alpha)) ||
+      !prepare_out(out, mat, {mat.size(0)}, {self, mat, vec}) || mat.is_same(out) || vec.is_same(out) ||
+      (out.stride(0) == 0 && out.size(0) != 1))
     return false;
-  const auto column = out.unsqueeze(1);
-  const auto addend = self.is_same(out) ? column : self.dim() == 0 ? self : self.unsqueeze(1);
-  return multiply_into(column, addend, mat, vec.unsqueeze(1), 2, beta, alpha);
+  const Factors factors = self.defined() ? Factors{alpha.to<float>(), beta.to<float>()} : Factors{};
+  if (factors.beta != 0 && !self.is_same(out))
+    out.copy_(self.expand(out.sizes()));
+  auto src = forms::read(vec);
+  src.layout = column(src.layout);
+  const auto dst = forms::update(out);
+  const auto product = Product::plan(forms::read(mat), std::move(src), column(dst.layout), factors);
+  if (product)
+    product->run(dst.data);
+  return product.has_value();
 }
 
 } // namespace
@@ -44,12 +59,21 @@ at::Tensor addmv(
     const at::Tensor& vec,
     const at::Scalar& beta,
     const at::Scalar& alpha) {
-  if (mat.dim() == 2 && forms::readable(mat)) {
+  if (mat.dim() == 2 && forms::readable(mat) && mat.is_floating_point()) {
     const auto dst = forms::make_contiguous_result({mat.size(0)}, mat.options());
     if (multiply_column(dst.tensor, self, mat, vec, beta, alpha))
       return dst.tensor;
   }
   return fallback<at::_ops::addmv>(self, mat, vec, beta, alpha);
+}
+
+at::Tensor mv(const at::Tensor& self, const at::Tensor& vec) {
+  if (self.dim() == 2 && forms::readable(self) && self.is_floating_point()) {
+    const auto dst = forms::make_contiguous_result({self.size(0)}, self.options());
+    if (multiply_column(dst.tensor, {}, self, vec, 0, 1))
+      return dst.tensor;
+  }
+  return fallback<at::_ops::mv>(self, vec);
 }
 
 at::Tensor& addmv_(

@@ -13,7 +13,6 @@
 #include "onednn/engine.h"
 #include "ops/kernels.h"
 #include "ops/matmul.h"
-#include "ops/small_linear.h"
 
 namespace ipex::ops {
 
@@ -40,23 +39,6 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
   sizes.back() = out;
   auto src = forms::read_as(input, forms::row_major_strides(input.sizes()));
   const auto shift = has_bias ? forms::read_as(*bias, {1}) : forms::Operand();
-
-  if (rows * in * out <= kSmallLinear && input.scalar_type() == at::kFloat) {
-    const auto weights = forms::read(weight);
-    if (weights.strides()[1] == 1 || in == 1) {
-      const auto dst = forms::make_contiguous_result(sizes, input.options());
-      small_linear(
-          static_cast<const float*>(src.data),
-          static_cast<const float*>(weights.data),
-          static_cast<const float*>(shift.data),
-          static_cast<float*>(dst.data),
-          rows,
-          in,
-          out,
-          weights.strides()[0]);
-      return dst.tensor;
-    }
-  }
   src.layout = onednn::Layout::dense(src.layout.dtype, {rows, in});
   const bool trains = at::GradMode::is_enabled() && weight.requires_grad();
   const auto product = Product::plan(

@@ -43,9 +43,9 @@ Gradients composite(
   const auto rows = grad_output.reshape({count, grad_output.size(-1)});
   Gradients made;
   if (mask[0])
-    std::get<0>(made) = at::matmul(grad_output, weight);
+    std::get<0>(made) = at::matmul(grad_output, weight.conj());
   if (mask[1])
-    std::get<1>(made) = rows.t().matmul(self.reshape({count, self.size(-1)}));
+    std::get<1>(made) = rows.t().matmul(self.reshape({count, self.size(-1)}).conj());
   if (mask[2])
     std::get<2>(made) = rows.sum(0, /*keepdim=*/false, rows.scalar_type());
   return made;

@@ -17,6 +17,7 @@
 #include "onednn/engine.h"
 #include "onednn/inner_product.h"
 #include "onednn/matmul.h"
+#include "ops/small_product.h"
 
 namespace ipex::ops {
 
@@ -112,8 +113,10 @@ std::optional<Product> Product::plan(
     product.src_ = copied(product.src_);
   const auto& layout = product.weights_.layout;
   const int64_t rows = dst.sizes[dst.rank - 2];
-  const bool packable = dst.rank == 2 && factors.alpha == 1 && factors.beta == 0 && in_rows(dst) && dst.dense() &&
-      layout.elements() * rows >= kSmallestPacked;
+  const bool simple = dst.rank == 2 && factors.alpha == 1 && factors.beta == 0 && in_rows(dst) && dst.dense();
+  if (simple && layout.elements() * rows <= kSmallProduct && product.plan_small(dst))
+    return product;
+  const bool packable = simple && layout.elements() * rows >= kSmallestPacked;
   if (packable && parameter && forms::packing_pays(*parameter, transpose(layout), reuse) &&
       product.plan_packed(parameter, dst, has_bias))
     return product;
@@ -131,6 +134,10 @@ std::optional<Product> Product::plan(
   if (slow)
     product.plan_packed(nullptr, dst, has_bias);
   return product;
+}
+
+bool Product::plan_small(const Layout& dst) {
+  return dst.dtype == dnnl::memory::data_type::f32 && in_rows(src_.layout) && normalize(weights_.layout);
 }
 
 bool Product::plan_packed(const at::Tensor* keep_on, const Layout& dst, bool has_bias) {
@@ -171,6 +178,22 @@ bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
 }
 
 void Product::run(void* dst, const void* bias) const {
+  if (!kernel_) {
+    const auto &src = src_.layout, &weights = weights_.layout;
+    const bool one_column = weights.sizes[1] == 1 && weights.strides[0] == 1;
+    const bool rows = in_rows(weights) && !one_column;
+    const SmallProduct small{
+        .src = static_cast<const float*>(src_.data),
+        .weights = static_cast<const float*>(weights_.data),
+        .bias = static_cast<const float*>(bias),
+        .dst = static_cast<float*>(dst),
+        .rows = src.sizes[0],
+        .in = src.sizes[1],
+        .out = weights.sizes[1],
+        .src_stride = src.strides[0],
+        .weights_stride = weights.strides[rows ? 0 : 1]};
+    return rows ? small_product_of_rows(small) : small_product_of_columns(small);
+  }
   kernel_->run(
       {{DNNL_ARG_SRC, src_.data},
        {DNNL_ARG_WEIGHTS, packed_.data ? packed_.data : weights_.data},

@@ -34,13 +34,14 @@ class Product {
   void run(void* dst, const void* bias = nullptr) const;
 
  private:
+  bool plan_small(const onednn::Layout& dst);
   bool plan_packed(const at::Tensor* keep_on, const onednn::Layout& dst, bool has_bias);
   bool plan_plain(onednn::Layout dst, Factors factors, bool has_bias);
 
   forms::Operand src_;
   forms::Operand weights_;
   forms::PackedWeights packed_; // used instead of weights_ when it has data
-  std::shared_ptr<const onednn::Primitive> kernel_;
+  std::shared_ptr<const onednn::Primitive> kernel_; // null: small_product.h
   float alpha_ = 1;
 };
 

@@ -28,10 +28,10 @@ def describe_sharing(result: object, arguments: object) -> list[str]:
     known = dict(given)
     for index, tensor in enumerate(tensors_in(result)):
         facts = [f"is {name}" for name, other in known.items() if other is tensor]
-        if tensor._is_view():
-            base = [name for name, other in given.items() if other is tensor._base]
-            facts.append(f"view of {base[0] if base else 'something else'}")
         sharers = [name for name, other in known.items() if _storages(other) & _storages(tensor)]
+        base = [name for name, other in given.items() if other is tensor._base]
+        if tensor._is_view() and (base or sharers):  # a view of what nobody else holds is as good as fresh
+            facts.append(f"view of {base[0] if base else 'something else'}")
         if sharers:
             facts.append("shares storage with " + ", ".join(sharers))
         lines.append("; ".join(facts) or "fresh")

@@ -1,4 +1,4 @@
-"""Rows of the operators that multiply matrices: mm, bmm, addmm, baddbmm, addbmm, addmv, dot."""
+"""Rows of the operators that multiply matrices: mm, bmm, addmm, baddbmm, addbmm, addmv, mv, dot."""
 
 from __future__ import annotations
 
@@ -181,5 +181,13 @@ ROWS = (
         out="aten::mm.out",
         invalid=(Invalid(lambda make, shape: (make(shape), make(shape)), (2, 3), RuntimeError, _MISFIT),),
         **_MATRICES,
+    ),
+    Row(
+        operator="aten::mv",
+        call=aten.mv.default,
+        native={"matrix and vector": _matrix_and_vector},
+        function=torch.mv,
+        inputs=lambda shape: ((shape[-1], INNER), (INNER,)),
+        **_MATRICES | {"empty": ((4, 0),)},
     ),
 )
