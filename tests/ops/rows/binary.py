@@ -106,7 +106,7 @@ ROWS = (
         "rsub",
         ".Tensor",
         lambda a, b: torch.rsub(a, b) * a,
-        native={k: v for k, v in _ALPHA.items() if k != "rows first"},
+        native={k: v for k, v in _ALPHA.items() if k != "cpu scalar"},
         elementwise=False,
     ),
     _row("mul", ".Tensor", lambda a, b: torch.mul(a, b) * a, inplace="aten::mul_.Tensor", out="aten::mul.out"),

@@ -68,7 +68,7 @@ ROWS = (
         call=aten._log_softmax_backward_data.default,
         native=_SOFTMAX_BACKWARD_NATIVE,
         function=lambda src: F.log_softmax(src, -1),
-        coefficient=(2, "the sum over a row is taken in another order"),
+        coefficient=(8, "the sum over a row is taken in another order"),
         **_SOFTMAX,
     ),
     Row(
@@ -85,7 +85,7 @@ ROWS = (
         call=aten._softmax_backward_data.default,
         native=_SOFTMAX_BACKWARD_NATIVE,
         function=lambda src: F.softmax(src, -1),
-        coefficient=(2, "the sum over a row is taken in another order"),
+        coefficient=(8, "the sum over a row is taken in another order"),
         **_SOFTMAX,
     ),
 )
