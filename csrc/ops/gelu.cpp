@@ -1,33 +1,43 @@
-// gelu(src) = src * Phi(src) with the normal distribution Phi(x) = (1 + erf(x / sqrt 2)) / 2, or with
-// (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2 in its place when `approximate` is "tanh".
+// gelu(src) = src * Phi(src) with the normal distribution Phi(x) = (1 + erf(x / sqrt 2)) / 2, or with (1 + tanh(sqrt(2
+// / pi) * (x + 0.044715 x^3))) / 2 in its place when `approximate` is "tanh".
 //
 //   schema  aten::gelu(Tensor self, *, str approximate='none') -> Tensor
-//   src     dense in any dimension order; f32, bf16, f16
-//   dst     same shape, strides and dtype
-//   else    CPU fallback: gaps or overlaps in memory, other dtypes, no elements
+//   schema  aten::gelu_(Tensor(a!) self, *, str approximate='none') -> Tensor(a!)
+//   schema  aten::gelu.out(Tensor self, *, str approximate='none', Tensor(a!) out) -> Tensor(a!)
+//   src     any strides; f32, bf16, f16
+//   dst     same shape and dtype, strides as stock PyTorch gives them
+//   else    CPU fallback: other dtypes, no elements, more than 6 dimensions
 //   errors  RuntimeError when `approximate` is neither "none" nor "tanh"
-//   source  oneDNN developer guide, "Eltwise"
 #include "aten/fallback.h"
-#include "forms/storage.h"
-#include "onednn/eltwise.h"
-#include "ops/elementwise.h"
-#include "ops/gelu_algorithm.h"
 #include "ops/kernels.h"
+#include "ops/pointwise.h"
 
 namespace ipex::ops {
 
-at::Tensor gelu(const at::Tensor& self, c10::string_view approximate) {
-  const auto values = self.is_floating_point() ? values_of(self) : std::nullopt;
-  const auto algorithm = gelu_algorithm(approximate);
-  const auto kernel = values && algorithm
-      ? onednn::find(onednn::EltwiseForward{.algorithm = *algorithm, .alpha = 0, .beta = 0, .values = *values})
-      : nullptr;
-  if (!kernel)
-    return fallback<at::_ops::gelu>(self, approximate);
+namespace {
 
-  at::Tensor dst = empty_result(self);
-  kernel->run({{DNNL_ARG_SRC, read_bytes(self)}, {DNNL_ARG_DST, write_bytes(dst)}});
-  return dst;
+std::optional<Pointwise> gelu_call(c10::string_view approximate) {
+  const auto& functions = vec::functions();
+  if (approximate == "none")
+    return Pointwise{functions.gelu_erf};
+  if (approximate == "tanh")
+    return Pointwise{functions.gelu_tanh};
+  return std::nullopt;
+}
+
+} // namespace
+
+at::Tensor gelu(const at::Tensor& self, c10::string_view approximate) {
+  at::Tensor dst = pointwise(gelu_call(approximate), self);
+  return dst.defined() ? dst : fallback<at::_ops::gelu>(self, approximate);
+}
+
+at::Tensor& gelu_(at::Tensor& self, c10::string_view approximate) {
+  return pointwise_into(gelu_call(approximate), self, self) ? self : fallback<at::_ops::gelu_>(self, approximate);
+}
+
+at::Tensor& gelu_out(const at::Tensor& self, c10::string_view approximate, at::Tensor& out) {
+  return pointwise_into(gelu_call(approximate), out, self) ? out : fallback<at::_ops::gelu_out>(self, approximate, out);
 }
 
 } // namespace ipex::ops

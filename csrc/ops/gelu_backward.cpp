@@ -1,42 +1,45 @@
 // diff_src = diff_dst * gelu'(src), with gelu'(x) = Phi(x) + x * Phi'(x) and Phi as in gelu.cpp.
 //
 //   schema    aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate='none') -> Tensor
-//   src       dense in any dimension order; f32, bf16, f16
-//   diff_dst  same shape, strides and dtype
-//   diff_src  same shape, strides and dtype
-//   else      CPU fallback: other strides and dtypes, broadcasting, no elements; with "tanh" also |src| > 1e9 or NaN
-//             (oneDNN computes src^3, which overflows where stock PyTorch's formula does not)
+//   schema    aten::gelu_backward.grad_input(Tensor grad_output, Tensor self, *, str approximate='none', Tensor(a!)
+//             grad_input) -> Tensor(a!)
+//   src       any strides; f32, bf16, f16
+//   diff_dst  same shape and dtype, any strides
+//   diff_src  strides as stock PyTorch gives them
+//   else      CPU fallback: other or mixed dtypes, no elements, more than 6 dimensions
 //   errors    RuntimeError when `approximate` is neither "none" nor "tanh"
-//   source    oneDNN developer guide, "Eltwise"
 #include "aten/fallback.h"
-#include "forms/storage.h"
-#include "onednn/eltwise.h"
-#include "ops/elementwise.h"
-#include "ops/gelu_algorithm.h"
 #include "ops/kernels.h"
-#include "ops/nonfinite.h"
+#include "ops/pointwise.h"
 
 namespace ipex::ops {
 
-at::Tensor gelu_backward(const at::Tensor& grad_output, const at::Tensor& self, c10::string_view approximate) {
-  const auto algorithm = gelu_algorithm(approximate);
-  const bool alike = self.is_floating_point() && grad_output.scalar_type() == self.scalar_type() &&
-      grad_output.sizes() == self.sizes() && grad_output.strides() == self.strides();
-  const auto values = alike ? values_of(self) : std::nullopt;
-  auto kernel = values && algorithm
-      ? onednn::find(onednn::EltwiseBackward{.algorithm = *algorithm, .alpha = 0, .beta = 0, .values = *values})
-      : nullptr;
-  if (kernel && algorithm == dnnl::algorithm::eltwise_gelu_tanh && !all_within(self, 1e9f))
-    kernel = nullptr;
-  if (!kernel)
-    return fallback<at::_ops::gelu_backward>(grad_output, self, approximate);
+namespace {
 
-  at::Tensor diff_src = empty_result(self);
-  kernel->run(
-      {{DNNL_ARG_SRC, read_bytes(self)},
-       {DNNL_ARG_DIFF_DST, read_bytes(grad_output)},
-       {DNNL_ARG_DIFF_SRC, write_bytes(diff_src)}});
-  return diff_src;
+std::optional<Pointwise> gelu_call(c10::string_view approximate) {
+  const auto& functions = vec::functions();
+  if (approximate == "none")
+    return Pointwise{functions.gelu_erf_backward};
+  if (approximate == "tanh")
+    return Pointwise{functions.gelu_tanh_backward};
+  return std::nullopt;
+}
+
+} // namespace
+
+at::Tensor gelu_backward(const at::Tensor& grad_output, const at::Tensor& self, c10::string_view approximate) {
+  at::Tensor dst = pointwise(gelu_call(approximate), grad_output, self);
+  return dst.defined() ? dst : fallback<at::_ops::gelu_backward>(grad_output, self, approximate);
+}
+
+at::Tensor& gelu_backward_grad_input(
+    const at::Tensor& grad_output,
+    const at::Tensor& self,
+    c10::string_view approximate,
+    at::Tensor& grad_input) {
+  return pointwise_into(gelu_call(approximate), grad_input, grad_output, self)
+      ? grad_input
+      : fallback<at::_ops::gelu_backward_grad_input>(grad_output, self, approximate, grad_input);
 }
 
 } // namespace ipex::ops

@@ -3,47 +3,33 @@
 //
 //   schema  aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float
 //           eps) -> (Tensor, Tensor, Tensor)
-//   src     any strides; f32
-//   params  weight and bias, each f32 and contiguous, or absent
+//   src     any strides; f32, bf16, f16
+//   params  weight and bias, each f32 or of the dtype of src, both alike, or absent
 //   dst     same shape, contiguous; mean and rstd with the normalised dimensions of size 1
-//   else    CPU fallback: other dtypes, no elements, one channel, shapes that do not fit, a variance above 3.4e38
+//   else    CPU fallback: other dtypes, no elements, one channel, shapes that do not fit
 //   errors  RuntimeError when a shape does not fit `normalized_shape`
-//   source  oneDNN developer guide, "Layer Normalization"
+#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "aten/fallback.h"
+#include "forms/operand.h"
 #include "forms/storage.h"
-#include "onednn/layer_norm.h"
+#include "onednn/engine.h"
+#include "ops/convert.h"
 #include "ops/kernels.h"
 #include "ops/layer_norm_rows.h"
+#include "vec/rows.h"
 
 namespace ipex::ops {
 
 namespace {
 
-// Turns the variance that oneDNN left in `rstd` into what PyTorch keeps. A row that holds NaN or infinities is NaN in
-// all three results, whatever of it oneDNN could compute. False when the variance of finite values overflowed.
-bool finish_statistics(const at::Tensor& dst, const at::Tensor& mean, const at::Tensor& rstd, double eps) {
-  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-  const int64_t channels = dst.numel() / rstd.numel();
-  auto* values = static_cast<float*>(write_bytes(dst));
-  auto* means = static_cast<float*>(write_bytes(mean));
-  auto* rstds = static_cast<float*>(write_bytes(rstd));
-  for (int64_t row = 0; row < rstd.numel(); ++row) {
-    const float variance = rstds[row];
-    rstds[row] = 1 / std::sqrt(variance + static_cast<float>(eps));
-    if (C10_LIKELY(std::isfinite(variance)))
-      continue;
-    if (std::isfinite(means[row]) && !std::isnan(variance))
-      return false;
-    means[row] = rstds[row] = kNaN;
-    std::fill_n(values + row * channels, channels, kNaN);
-  }
-  return true;
+// The statistics of a row in their dtype.
+void keep(const at::Tensor& statistics, void* data, int64_t row, float value) {
+  if (statistics.scalar_type() == at::kFloat)
+    static_cast<float*>(data)[row] = value;
+  else
+    from_float(statistics.scalar_type(), &value, static_cast<uint16_t*>(data) + row, 1);
 }
 
 } // namespace
@@ -55,29 +41,45 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm(
     const std::optional<at::Tensor>& bias,
     double eps) {
   const auto rows = layer_norm_rows(input, normalized_shape);
-  const auto flags = onednn::LayerNormFlags::of(is_given(weight), is_given(bias));
-  const auto kernel = rows && layer_norm_accepts(weight, normalized_shape) && layer_norm_accepts(bias, normalized_shape)
-      ? onednn::find(onednn::LayerNormForward{flags, eps, *rows})
-      : nullptr;
-  if (!kernel)
+  const bool alike = !is_given(weight) || !is_given(bias) || weight->scalar_type() == bias->scalar_type();
+  if (!rows || !alike || !layer_norm_accepts(weight, input, normalized_shape) ||
+      !layer_norm_accepts(bias, input, normalized_shape))
     return fallback<at::_ops::native_layer_norm>(input, normalized_shape, weight, bias, eps);
 
-  const at::Tensor src = input.contiguous();
+  const auto dtype = input.scalar_type();
+  const at::Tensor plain = onednn::supports(dtype) ? input : input.contiguous();
+  const auto src = forms::read_as(plain, forms::row_major_strides(input.sizes()));
   c10::DimVector statistics_shape(input.sizes());
   std::fill(statistics_shape.end() - normalized_shape.size(), statistics_shape.end(), 1);
-  at::Tensor dst = at::empty(src.sizes(), src.options());
-  at::Tensor mean = at::empty(statistics_shape, src.options());
-  at::Tensor rstd = at::empty(statistics_shape, src.options());
-  kernel->run(
-      {{DNNL_ARG_SRC, read_bytes(src)},
-       {DNNL_ARG_SCALE, is_given(weight) ? read_bytes(*weight) : nullptr},
-       {DNNL_ARG_SHIFT, is_given(bias) ? read_bytes(*bias) : nullptr},
-       {DNNL_ARG_DST, write_bytes(dst)},
-       {DNNL_ARG_MEAN, write_bytes(mean)},
-       {DNNL_ARG_VARIANCE, write_bytes(rstd)}});
-  if (!finish_statistics(dst, mean, rstd, eps))
-    return fallback<at::_ops::native_layer_norm>(input, normalized_shape, weight, bias, eps);
-  return {dst, mean, rstd};
+  const auto statistics = input.options().dtype(layer_norm_statistics(input, weight, bias));
+  at::Tensor mean = at::empty(statistics_shape, statistics), rstd = at::empty(statistics_shape, statistics);
+  const auto dst = forms::make_contiguous_result(input.sizes(), input.options());
+  const Floats scale(weight), shift(bias);
+  void *means = write_bytes(mean), *rstds = write_bytes(rstd);
+  const auto [count, channels] = *rows;
+  const int64_t bytes = channels * static_cast<int64_t>(input.itemsize());
+  at::parallel_for(
+      0, count, std::max<int64_t>(1, 8192 / channels), [&, channels = channels](int64_t begin, int64_t end) {
+        std::vector<float> buffer(dtype == at::kFloat ? 0 : channels);
+        for (int64_t row = begin; row < end; ++row) {
+          const void* from = static_cast<const char*>(src.data) + row * bytes;
+          void* to = static_cast<char*>(dst.data) + row * bytes;
+          float row_mean, row_rstd;
+          const auto run = [&](const float* x, float* y) {
+            vec::row_functions().layer_norm(x, scale.data(), shift.data(), y, channels, eps, &row_mean, &row_rstd);
+          };
+          if (dtype == at::kFloat) {
+            run(static_cast<const float*>(from), static_cast<float*>(to));
+          } else {
+            to_float(dtype, from, buffer.data(), channels);
+            run(buffer.data(), buffer.data());
+            from_float(dtype, buffer.data(), to, channels);
+          }
+          keep(mean, means, row, row_mean);
+          keep(rstd, rstds, row, row_rstd);
+        }
+      });
+  return {dst.tensor, mean, rstd};
 }
 
 } // namespace ipex::ops

@@ -16,20 +16,27 @@ namespace ipex::ops {
 
 namespace {
 
-[[maybe_unused]] bool elsewhere(const at::Tensor& tensor) {
-  return tensor.defined() && !on_device(tensor);
+// Whether an argument is not on ipex. `scalars` lets CPU tensors of 0 dimensions pass.
+[[maybe_unused]] bool elsewhere(const at::Tensor& tensor, bool scalars) {
+  return tensor.defined() && !on_device(tensor) && !(scalars && tensor.dim() == 0 && tensor.device().is_cpu());
 }
 
-[[maybe_unused]] bool elsewhere(const std::optional<at::Tensor>& tensor) {
-  return tensor && elsewhere(*tensor);
+[[maybe_unused]] bool elsewhere(const std::optional<at::Tensor>& tensor, bool scalars) {
+  return tensor && elsewhere(*tensor, scalars);
 }
 
-[[maybe_unused]] bool elsewhere(at::TensorList tensors) {
-  return std::any_of(tensors.begin(), tensors.end(), [](const at::Tensor& tensor) { return elsewhere(tensor); });
+[[maybe_unused]] bool elsewhere(at::TensorList tensors, bool scalars) {
+  return std::any_of(
+      tensors.begin(), tensors.end(), [&](const at::Tensor& tensor) { return elsewhere(tensor, scalars); });
+}
+
+[[maybe_unused]] bool elsewhere(const at::ITensorListRef& tensors, bool scalars) {
+  return std::any_of(
+      tensors.begin(), tensors.end(), [&](const at::Tensor& tensor) { return elsewhere(tensor, scalars); });
 }
 
 template <class NotATensor>
-bool elsewhere(const NotATensor&) {
+bool elsewhere(const NotATensor&, bool) {
   return false;
 }
 
@@ -62,11 +69,11 @@ std::string full_name() {
   return *Op::overload_name ? c10::str(Op::name, ".", Op::overload_name) : Op::name;
 }
 
-template <class Op, class Signature, Signature* kernel>
+template <class Op, bool scalars, class Signature, Signature* kernel>
 struct Entry;
 
-template <class Op, class Result, class... Args, Result (*kernel)(Args...)>
-struct Entry<Op, Result(Args...), kernel> {
+template <class Op, bool scalars, class Result, class... Args, Result (*kernel)(Args...)>
+struct Entry<Op, scalars, Result(Args...), kernel> {
   static Result call(Args... args) {
     static OperatorStats& stats = operator_stats(full_name<Op>());
     stats.native_called();
@@ -80,7 +87,7 @@ struct Entry<Op, Result(Args...), kernel> {
   }
 
   static Result run(Args... args) {
-    if (C10_UNLIKELY((elsewhere(args) || ...)))
+    if (C10_UNLIKELY((elsewhere(args, scalars) || ...)))
       return note_reason("an argument is not on ipex"), fallback<Op>(std::forward<Args>(args)...);
     if (C10_UNLIKELY(!native_enabled()))
       return note_reason("native kernels are switched off"), fallback<Op>(std::forward<Args>(args)...);
@@ -88,17 +95,19 @@ struct Entry<Op, Result(Args...), kernel> {
   }
 };
 
-template <class Op, auto* kernel>
+template <class Op, bool scalars, auto* kernel>
 void implement(torch::Library& library) {
   using Signature = typename c10::fn_remove_symint<typename Op::schema>::type;
-  library.impl(full_name<Op>().c_str(), TORCH_FN((Entry<Op, Signature, kernel>::call)));
+  library.impl(full_name<Op>().c_str(), TORCH_FN((Entry<Op, scalars, Signature, kernel>::call)));
 }
 
 } // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
-#define IPEX_OP(op, file) implement<at::_ops::op, &ops::op>(library);
+#define IPEX_OP(op, file) implement<at::_ops::op, false, &ops::op>(library);
+#define IPEX_SCALAR_OP(op, file) implement<at::_ops::op, true, &ops::op>(library);
 #include "ops/registry.inc"
+#undef IPEX_SCALAR_OP
 #undef IPEX_OP
 }
 

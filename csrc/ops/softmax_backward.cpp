@@ -2,17 +2,12 @@
 //
 //   schema    aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) ->
 //             Tensor
-//   dst       any strides, `dim` the last dimension that is not 1; f32, bf16, f16
+//   dst       any strides, any dimension; f32, and over the dimension that lies innermost bf16, f16
 //   diff_dst  same shape and dtype, any strides
 //   diff_src  same shape and dtype, contiguous
-//   else      CPU fallback: other dimensions, dtypes and instruction sets (oneDNN 3.2 needs AVX-512), no elements
+//   else      CPU fallback: other dtypes, no elements
 //   errors    IndexError when `dim` is out of range
-//   source    oneDNN developer guide, "Softmax"
-#include <ATen/ops/empty.h>
-
 #include "aten/fallback.h"
-#include "forms/storage.h"
-#include "onednn/softmax.h"
 #include "ops/kernels.h"
 #include "ops/softmax_rows.h"
 
@@ -23,22 +18,10 @@ at::Tensor _softmax_backward_data(
     const at::Tensor& output,
     int64_t dim,
     at::ScalarType input_dtype) {
-  const auto rows = softmax_rows(output, dim);
-  const bool alike = output.scalar_type() == input_dtype && grad_output.scalar_type() == input_dtype &&
-      output.sizes() == grad_output.sizes();
-  const auto kernel =
-      rows && alike ? onednn::find(onednn::SoftmaxBackward{dnnl::algorithm::softmax_accurate, 1, *rows}) : nullptr;
-  if (!kernel)
-    return fallback<at::_ops::_softmax_backward_data>(grad_output, output, dim, input_dtype);
-
-  const at::Tensor dst = output.contiguous();
-  const at::Tensor diff_dst = grad_output.contiguous();
-  at::Tensor diff_src = at::empty(dst.sizes(), dst.options());
-  kernel->run(
-      {{DNNL_ARG_DST, read_bytes(dst)},
-       {DNNL_ARG_DIFF_DST, read_bytes(diff_dst)},
-       {DNNL_ARG_DIFF_SRC, write_bytes(diff_src)}});
-  return diff_src;
+  at::Tensor diff_src =
+      output.scalar_type() == input_dtype ? softmax_backward(grad_output, output, dim, /*log=*/false) : at::Tensor();
+  return diff_src.defined() ? diff_src
+                            : fallback<at::_ops::_softmax_backward_data>(grad_output, output, dim, input_dtype);
 }
 
 } // namespace ipex::ops

@@ -1,28 +1,19 @@
-// The shape that the softmax family shares: a tensor seen as rows of adjacent channels.
+// Runs the softmax family along any dimension of a dense tensor, in the order in which it lies.
 #pragma once
 
-#include <ATen/WrapDimUtils.h>
 #include <ATen/core/Tensor.h>
 
-#include "onednn/engine.h"
-#include "onednn/layout.h"
+#include <optional>
 
 namespace ipex::ops {
 
-// [rows, channels] of `tensor` made contiguous, with the channels along `dim`; nothing when there are no elements, when
-// `dim` is out of range, or when other elements lie between two channels (oneDNN has no vectorised kernel for that).
-inline std::optional<onednn::Layout> softmax_rows(const at::Tensor& tensor, int64_t dim) {
-  if (!onednn::supports(tensor.scalar_type()) || !tensor.is_floating_point() || tensor.numel() == 0)
-    return std::nullopt;
-  const int64_t rank = std::max<int64_t>(tensor.dim(), 1);
-  if (dim < -rank || dim >= rank)
-    return std::nullopt;
-  const int64_t wrapped = dim < 0 ? dim + rank : dim;
-  for (int64_t inner = wrapped + 1; inner < rank; ++inner)
-    if (tensor.size(inner) != 1)
-      return std::nullopt;
-  const int64_t channels = tensor.dim() == 0 ? 1 : tensor.size(wrapped);
-  return onednn::Layout::dense(onednn::data_type(tensor.scalar_type()), {tensor.numel() / channels, channels});
-}
+// softmax or log_softmax over `dim`, contiguous for PyTorch; undefined for what these loops do not serve: other dtypes
+// than f32, bf16 and f16, no elements, a dimension out of range.
+at::Tensor softmax_forward(const at::Tensor& self, int64_t dim, bool log);
+
+// The same into `out`, which must be a contiguous tensor of the size and dtype of `self`; false when it is not.
+bool softmax_forward_into(const at::Tensor& self, int64_t dim, bool log, const at::Tensor& out);
+
+at::Tensor softmax_backward(const at::Tensor& diff_dst, const at::Tensor& dst, int64_t dim, bool log);
 
 } // namespace ipex::ops

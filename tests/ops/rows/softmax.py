@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from ..row import INFINITE, NOT_A_NUMBER, Arguments, Invalid, Make, Row, Shape, one
+from ..row import Arguments, Invalid, Make, Row, Shape, one
 
 aten = torch.ops.aten
 
@@ -31,16 +31,21 @@ _SOFTMAX = {
     "empty": ((0,), (0, 4), (4, 0)),
     "benchmark": ((12, 128, 128), (8, 12, 384, 384), (32, 1000), (4, 30522)),
     "autocast": torch.float32,
+    "own": True,
 }
 
 
 _SOFTMAX_NATIVE = {
     "last dimension": _softmax_arguments(-1),
     "last dimension, counted from the front": lambda make, shape: (make(shape), max(len(shape) - 1, 0), False),
+    "first dimension": _softmax_arguments(0),
+    "middle dimension": lambda make, shape: (make(shape), min(1, max(len(shape) - 1, 0)), False),
 }
 
-
-_SOFTMAX_OTHER = {"first dimension": _softmax_arguments(0), "middle dimension": _softmax_arguments(1)}
+_SOFTMAX_BACKWARD_NATIVE = {
+    "last dimension": _softmax_backward_arguments(-1),
+    "first dimension": _softmax_backward_arguments(0),
+}
 
 
 _SOFTMAX_INVALID = (
@@ -52,8 +57,8 @@ ROWS = (
     Row(
         operator="aten::_log_softmax",
         call=aten._log_softmax.default,
+        out="aten::_log_softmax.out",
         native=_SOFTMAX_NATIVE,
-        other=_SOFTMAX_OTHER,
         function=lambda src: F.log_softmax(src, -1),
         invalid=_SOFTMAX_INVALID,
         **_SOFTMAX,
@@ -61,19 +66,16 @@ ROWS = (
     Row(
         operator="aten::_log_softmax_backward_data",
         call=aten._log_softmax_backward_data.default,
-        native={"last dimension": _softmax_backward_arguments(-1)},
-        other={"first dimension": _softmax_backward_arguments(0)},
+        native=_SOFTMAX_BACKWARD_NATIVE,
         function=lambda src: F.log_softmax(src, -1),
-        isa=("avx512",),
-        hostile_other=(*NOT_A_NUMBER, *INFINITE),
-        coefficient=(2, "the sum over a row is taken in another order"),
+        coefficient=(8, "the sum over a row is taken in another order"),
         **_SOFTMAX,
     ),
     Row(
         operator="aten::_softmax",
         call=aten._softmax.default,
+        out="aten::_softmax.out",
         native=_SOFTMAX_NATIVE,
-        other=_SOFTMAX_OTHER,
         function=lambda src: F.softmax(src, -1),
         invalid=_SOFTMAX_INVALID,
         **_SOFTMAX,
@@ -81,11 +83,9 @@ ROWS = (
     Row(
         operator="aten::_softmax_backward_data",
         call=aten._softmax_backward_data.default,
-        native={"last dimension": _softmax_backward_arguments(-1)},
-        other={"first dimension": _softmax_backward_arguments(0)},
+        native=_SOFTMAX_BACKWARD_NATIVE,
         function=lambda src: F.softmax(src, -1),
-        isa=("avx512",),
-        coefficient=(2, "the sum over a row is taken in another order"),
+        coefficient=(8, "the sum over a row is taken in another order"),
         **_SOFTMAX,
     ),
 )

@@ -1,0 +1,119 @@
+// cat(tensors)[..., offset_i + j, ...] = tensors[i][..., j, ...] along `dim`, offset_i being the sizes before.
+//
+//   schema  aten::cat(Tensor[] tensors, int dim=0) -> Tensor
+//   schema  aten::cat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)
+//   src     any strides, one dtype; f32, bf16, f16
+//   dst     strides as stock PyTorch gives them; lies as the first tensor does
+//   else    CPU fallback: mixed and other dtypes, tensors without elements, scalars, out= of another size or that
+//           overlaps
+//   errors  RuntimeError when sizes differ in another dimension than `dim`
+#include <ATen/MemoryOverlap.h>
+
+#include <algorithm>
+
+#include "aten/fallback.h"
+#include "aten/twin.h"
+#include "forms/operand.h"
+#include "forms/order.h"
+#include "onednn/engine.h"
+#include "ops/convert.h"
+#include "ops/kernels.h"
+#include "ops/strided_copy.h"
+
+namespace ipex::ops {
+
+namespace {
+
+struct Concatenation {
+  c10::SmallVector<at::Tensor, 8> tensors;
+  int64_t dim = 0;
+  c10::DimVector sizes;
+};
+
+std::optional<Concatenation> concatenation(const at::ITensorListRef& list, int64_t dim) {
+  Concatenation call;
+  for (const at::Tensor& tensor : list)
+    call.tensors.push_back(tensor);
+  if (call.tensors.empty())
+    return std::nullopt;
+  const at::Tensor& first = call.tensors.front();
+  const int64_t rank = first.dim();
+  if (rank == 0 || dim < -rank || dim >= rank)
+    return std::nullopt;
+  call.dim = dim < 0 ? dim + rank : dim;
+  call.sizes = c10::DimVector(first.sizes());
+  call.sizes[call.dim] = 0;
+  for (const at::Tensor& tensor : call.tensors) {
+    if (!on_device(tensor) || !is_plain_float(tensor) || tensor.scalar_type() != first.scalar_type() ||
+        tensor.dim() != rank || tensor.numel() == 0)
+      return std::nullopt;
+    for (int64_t other = 0; other < rank; ++other)
+      if (other != call.dim && tensor.size(other) != first.size(other))
+        return std::nullopt;
+    call.sizes[call.dim] += tensor.size(call.dim);
+  }
+  return call;
+}
+
+// As stock PyTorch: channels-last when all tensors suggest it.
+c10::DimVector result_strides(const Concatenation& call) {
+  const auto format = call.tensors.front().suggest_memory_format();
+  const bool agreed = std::all_of(call.tensors.begin(), call.tensors.end(), [&](const at::Tensor& tensor) {
+    return tensor.suggest_memory_format() == format;
+  });
+  return agreed && format != at::MemoryFormat::Contiguous ? forms::channels_last_strides(call.sizes)
+                                                          : forms::row_major_strides(call.sizes);
+}
+
+void fill(const Concatenation& call, c10::ArrayRef<forms::Operand> operands, const forms::Result& dst) {
+  const auto itemsize = static_cast<int64_t>(dst.tensor.itemsize());
+  const auto strides = dst.layout.strides_ref();
+  auto* to = static_cast<char*>(dst.data);
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const at::Tensor& tensor = call.tensors[i];
+    StridedCopy{tensor.sizes(), operands[i].data, operands[i].strides(), to, strides, itemsize}.run();
+    to += tensor.size(call.dim) * strides[call.dim] * itemsize;
+  }
+}
+
+} // namespace
+
+at::Tensor cat(const at::ITensorListRef& tensors, int64_t dim) {
+  const auto call = concatenation(tensors, dim);
+  if (!call)
+    return fallback<at::_ops::cat>(tensors, dim);
+  c10::SmallVector<forms::Operand, 8> operands;
+  const forms::Operand* leader = nullptr;
+  for (const at::Tensor& tensor : call->tensors)
+    operands.push_back(forms::read(tensor));
+  for (size_t i = 0; i < operands.size() && leader == nullptr; ++i)
+    if (!forms::same_order(call->tensors[i].sizes(), call->tensors[i].strides(), operands[i].strides()))
+      leader = &operands[i];
+  const auto strides = result_strides(*call);
+  const bool reorders = leader != nullptr && onednn::supports(call->tensors.front().scalar_type());
+  const auto dst = forms::make_result(
+      call->sizes,
+      strides,
+      reorders ? forms::compact_strides(call->sizes, leader->strides()) : strides,
+      call->tensors.front().options());
+  fill(*call, operands, dst);
+  return dst.tensor;
+}
+
+at::Tensor& cat_out(const at::ITensorListRef& tensors, int64_t dim, at::Tensor& out) {
+  const auto call = concatenation(tensors, dim);
+  const bool fits = call && on_device(out) && is_plain_float(out) && out.sizes() == c10::IntArrayRef(call->sizes) &&
+      out.scalar_type() == call->tensors.front().scalar_type() && at::has_internal_overlap(out) == at::MemOverlap::No &&
+      std::none_of(call->tensors.begin(), call->tensors.end(), [&](const at::Tensor& tensor) {
+                      return tensor.storage().is_alias_of(out.storage());
+                    });
+  if (!fits)
+    return fallback<at::_ops::cat_out>(tensors, dim, out);
+  c10::SmallVector<forms::Operand, 8> operands;
+  for (const at::Tensor& tensor : call->tensors)
+    operands.push_back(forms::read(tensor));
+  fill(*call, operands, forms::update(out));
+  return out;
+}
+
+} // namespace ipex::ops

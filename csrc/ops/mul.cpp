@@ -1,0 +1,33 @@
+// mul(self, other) = self * other
+//
+//   schema  aten::mul.Tensor(Tensor self, Tensor other) -> Tensor
+//   schema  aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
+//   schema  aten::mul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)
+//   src     self and other: any strides, broadcasting; f32, bf16, f16 of one dtype, or a scalar
+//   dst     shape and strides as stock PyTorch gives them
+//   else    CPU fallback: mixed dtypes, no elements, more than 6 dimensions, out= of another size
+//   errors  RuntimeError when the shapes do not broadcast
+#include "aten/fallback.h"
+#include "ops/kernels.h"
+#include "ops/pointwise.h"
+
+namespace ipex::ops {
+
+at::Tensor mul_Tensor(const at::Tensor& self, const at::Tensor& other) {
+  at::Tensor dst = pointwise(Pointwise{vec::functions().mul}, self, other);
+  return dst.defined() ? dst : fallback<at::_ops::mul_Tensor>(self, other);
+}
+
+at::Tensor& mul__Tensor(at::Tensor& self, const at::Tensor& other) {
+  return pointwise_into(Pointwise{vec::functions().mul}, self, self, other)
+      ? self
+      : fallback<at::_ops::mul__Tensor>(self, other);
+}
+
+at::Tensor& mul_out(const at::Tensor& self, const at::Tensor& other, at::Tensor& out) {
+  return pointwise_into(Pointwise{vec::functions().mul}, out, self, other)
+      ? out
+      : fallback<at::_ops::mul_out>(self, other, out);
+}
+
+} // namespace ipex::ops

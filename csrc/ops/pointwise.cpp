@@ -1,0 +1,214 @@
+// Decides whether element-wise loops serve the operands, and describes the loop over their physical strides.
+#include "ops/pointwise.h"
+
+#include <ATen/MemoryOverlap.h>
+
+#include <algorithm>
+
+#include "aten/twin.h"
+#include "forms/operand.h"
+#include "forms/order.h"
+#include "onednn/engine.h"
+#include "ops/pointwise_loop.h"
+#include "ops/result_strides.h"
+
+namespace ipex::ops {
+
+std::optional<float> number_in(c10::ScalarType dtype, const at::Scalar& scalar) {
+  if (scalar.isComplex())
+    return std::nullopt;
+  const float value =
+      scalar.isFloatingPoint() ? static_cast<float>(scalar.toDouble()) : static_cast<float>(scalar.toLong());
+  if (dtype == at::kBFloat16)
+    return static_cast<float>(c10::BFloat16(value));
+  return dtype == at::kHalf ? static_cast<float>(c10::Half(value)) : value;
+}
+
+namespace detail {
+
+namespace {
+
+constexpr int64_t kMaxRank = onednn::Layout::kMaxRank;
+
+bool is_serviceable(c10::ScalarType dtype) {
+  return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf;
+}
+
+// A CPU scalar, such as the 2 of `x * 2`: takes part with its value only.
+bool is_cpu_scalar(const at::Tensor& tensor) {
+  return tensor.dim() == 0 && tensor.device().is_cpu();
+}
+
+bool is_strided(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.layout() == at::kStrided && !tensor.is_nested() && tensor.dim() <= kMaxRank &&
+      !tensor.is_conj() && !tensor.is_neg();
+}
+
+// The dtype in which all sources take part; Undefined when there is none that these loops serve.
+c10::ScalarType common_dtype(Sources src) {
+  auto dtype = c10::ScalarType::Undefined;
+  bool dimensioned = false;
+  for (const at::Tensor* tensor : src) {
+    if (!is_strided(*tensor))
+      return c10::ScalarType::Undefined;
+    if (is_cpu_scalar(*tensor) || tensor->scalar_type() == at::kBool)
+      continue;
+    if (!on_device(*tensor) || !is_serviceable(tensor->scalar_type()) ||
+        (dtype != c10::ScalarType::Undefined && tensor->scalar_type() != dtype))
+      return c10::ScalarType::Undefined;
+    dtype = tensor->scalar_type();
+    dimensioned |= tensor->dim() > 0;
+  }
+  for (const at::Tensor* tensor : src) {
+    if (!is_cpu_scalar(*tensor))
+      continue;
+    // Type promotion: a number, or a scalar among tensors with dimensions, does not widen a floating-point result.
+    const bool follows = tensor->unsafeGetTensorImpl()->is_wrapped_number() || dimensioned;
+    if (tensor->is_complex() || !(follows || tensor->scalar_type() == dtype))
+      return c10::ScalarType::Undefined;
+  }
+  return dtype;
+}
+
+bool spans(const at::Tensor& tensor, c10::IntArrayRef sizes) {
+  if (tensor.sizes() != sizes || tensor.scalar_type() == at::kBool)
+    return false;
+  for (int64_t dim = 0; dim < tensor.dim(); ++dim)
+    if (tensor.size(dim) != 1 && tensor.stride(dim) == 0)
+      return false;
+  return true;
+}
+
+// Where the elements of the result go: in the order of the first source of its size that lies in another order than
+// PyTorch shows, or else of the first source of its size.
+c10::DimVector physical_strides(
+    Sources src,
+    c10::ArrayRef<forms::Operand> operands,
+    c10::IntArrayRef sizes,
+    const c10::DimVector& logical) {
+  const forms::Operand* leader = nullptr;
+  for (size_t i = 0; i < src.size(); ++i) {
+    if (is_cpu_scalar(*src[i]) || !spans(*src[i], sizes))
+      continue;
+    const bool physical = !forms::same_order(sizes, src[i]->strides(), operands[i].strides());
+    if (leader == nullptr || physical)
+      leader = &operands[i];
+    if (physical)
+      break;
+  }
+  if (leader == nullptr || sizes.empty())
+    return logical;
+  return forms::compact_strides(sizes, leader->strides());
+}
+
+forms::Operand read_source(const at::Tensor& tensor) {
+  if (is_cpu_scalar(tensor))
+    return {};
+  return forms::read(tensor);
+}
+
+// `operand` aligned to the last of `rank` dimensions, with stride 0 where it is repeated.
+void add_source(PointwiseLoop& loop, const at::Tensor& tensor, const forms::Operand& operand) {
+  auto& source = loop.sources[loop.source_count++];
+  source.dtype = tensor.scalar_type();
+  source.strides = {};
+  if (is_cpu_scalar(tensor)) {
+    source.scalar = *number_in(at::kFloat, tensor.item());
+    source.data = nullptr; // run() takes the address of `scalar`
+    source.dtype = at::kFloat;
+    return;
+  }
+  source.data = operand.data;
+  const int64_t shift = loop.rank - tensor.dim();
+  for (int64_t dim = 0; dim < tensor.dim(); ++dim)
+    source.strides[shift + dim] = tensor.size(dim) == 1 ? 0 : operand.strides()[dim];
+}
+
+void set_destination(PointwiseLoop& loop, const forms::Result& dst) {
+  const auto sizes = dst.tensor.sizes();
+  loop.rank = static_cast<int>(sizes.size());
+  std::copy(sizes.begin(), sizes.end(), loop.sizes.begin());
+  loop.destination.data = dst.data;
+  loop.destination.dtype = dst.tensor.scalar_type();
+  for (int dim = 0; dim < loop.rank; ++dim)
+    loop.destination.strides[dim] = dst.layout.strides_ref()[dim];
+}
+
+// Sizes after broadcasting; false when the sources do not fit together or there is nothing to compute.
+bool broadcast(Sources src, c10::DimVector& sizes) {
+  for (const at::Tensor* tensor : src) {
+    const auto other = tensor->sizes();
+    if (other.size() > sizes.size())
+      sizes.insert(sizes.begin(), other.size() - sizes.size(), 1);
+    const size_t shift = sizes.size() - other.size();
+    for (size_t dim = 0; dim < other.size(); ++dim) {
+      int64_t& size = sizes[shift + dim];
+      if (size == 1)
+        size = other[dim];
+      else if (other[dim] != 1 && other[dim] != size)
+        return false;
+    }
+  }
+  return std::find(sizes.begin(), sizes.end(), 0) == sizes.end();
+}
+
+bool is_same_view(const at::Tensor& a, const at::Tensor& b) {
+  return a.is_same(b) ||
+      (a.storage_offset() == b.storage_offset() && a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
+       a.strides() == b.strides());
+}
+
+} // namespace
+
+at::Tensor pointwise(const Pointwise& call, Sources src) {
+  const auto dtype = common_dtype(src);
+  c10::DimVector sizes;
+  if (dtype == c10::ScalarType::Undefined || !broadcast(src, sizes))
+    return {};
+  c10::SmallVector<forms::Operand, 3> operands;
+  for (const at::Tensor* tensor : src)
+    operands.push_back(read_source(*tensor));
+  const c10::DimVector strides = iterator_strides(src, sizes);
+  const bool can_reorder = onednn::supports(dtype);
+  const c10::DimVector physical = can_reorder ? physical_strides(src, operands, sizes, strides) : strides;
+  const auto dst = forms::make_result(sizes, strides, physical, at::TensorOptions(dtype));
+  PointwiseLoop loop;
+  set_destination(loop, dst);
+  for (size_t i = 0; i < src.size(); ++i) {
+    if (can_reorder && src[i]->scalar_type() == dtype && !is_cpu_scalar(*src[i]) && spans(*src[i], sizes) &&
+        operands[i].dense())
+      operands[i] = forms::read_as(*src[i], physical);
+    add_source(loop, *src[i], operands[i]);
+  }
+  loop.run(call);
+  return dst.tensor;
+}
+
+bool pointwise_into(const Pointwise& call, const at::Tensor& dst, Sources src) {
+  const auto dtype = common_dtype(src);
+  c10::DimVector sizes;
+  if (dtype == c10::ScalarType::Undefined || !on_device(dst) || !is_strided(dst) || dst.scalar_type() != dtype ||
+      !broadcast(src, sizes) || dst.sizes() != c10::IntArrayRef(sizes) ||
+      at::has_internal_overlap(dst) != at::MemOverlap::No)
+    return false;
+  for (const at::Tensor* tensor : src)
+    if (tensor->storage().is_alias_of(dst.storage()) && !is_same_view(*tensor, dst))
+      return false;
+  c10::SmallVector<forms::Operand, 3> operands;
+  for (const at::Tensor* tensor : src)
+    operands.push_back(tensor->storage().is_alias_of(dst.storage()) ? forms::Operand{} : read_source(*tensor));
+  const auto result = forms::update(dst);
+  PointwiseLoop loop;
+  set_destination(loop, result);
+  for (size_t i = 0; i < src.size(); ++i) {
+    if (operands[i].data == nullptr && !is_cpu_scalar(*src[i]))
+      operands[i] = {result.data, result.layout, {}, result.pin}; // what is read is what is written
+    add_source(loop, *src[i], operands[i]);
+  }
+  loop.run(call);
+  return true;
+}
+
+} // namespace detail
+
+} // namespace ipex::ops
