@@ -25,7 +25,8 @@ at::Tensor linear(
     return at::native::linear(input, weight, bias);
   // PyTorch's formula for reverse mode stands under every autograd key whose devices have a kernel of linear. Ours is
   // hidden by this function; that of nested tensors is the same code and goes on to the keys below autograd.
-  return at::_ops::linear::redispatch(keys.add(c10::DispatchKey::AutogradNestedTensor), input, weight, bias);
+  const auto below = (keys & c10::after_autograd_keyset).add(c10::DispatchKey::AutogradNestedTensor);
+  return at::_ops::linear::redispatch(below, input, weight, bias);
 }
 
 TORCH_LIBRARY_IMPL(aten, AutogradPrivateUse1, m) {

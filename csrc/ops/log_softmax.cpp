@@ -4,7 +4,7 @@
 //   schema  aten::_log_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor(a!) out) -> Tensor(a!)
 //   src     any strides, any dimension; f32, and over the dimension that lies innermost bf16, f16
 //   dst     same shape and dtype, contiguous
-//   else    CPU fallback: other dtypes, no elements, half_to_float, out= that is not contiguous or of another size
+//   else    CPU fallback: other dtypes, no elements, half_to_float, out= of another size
 //   errors  IndexError when `dim` is out of range, RuntimeError when half_to_float is set (a mode for GPUs)
 #include "aten/fallback.h"
 #include "ops/kernels.h"

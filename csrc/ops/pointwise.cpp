@@ -189,7 +189,7 @@ bool pointwise_into(const Pointwise& call, const at::Tensor& dst, Sources src) {
   c10::DimVector sizes;
   if (dtype == c10::ScalarType::Undefined || !on_device(dst) || !is_strided(dst) || dst.scalar_type() != dtype ||
       !broadcast(src, sizes) || dst.sizes() != c10::IntArrayRef(sizes) ||
-      at::has_internal_overlap(dst) != at::MemOverlap::No)
+      at::has_internal_overlap(dst) == at::MemOverlap::Yes)
     return false;
   for (const at::Tensor* tensor : src)
     if (tensor->storage().is_alias_of(dst.storage()) && !is_same_view(*tensor, dst))

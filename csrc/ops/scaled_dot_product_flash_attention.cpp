@@ -2,7 +2,7 @@
 // exponentials. With is_causal, query i sees keys 0 to i.
 //
 //   schema  aten::_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float
-//           dropout_p=0.0, bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output,
+//           dropout_p=0., bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output,
 //           Tensor logsumexp)
 //   src     query [B, H, S, D], key and value [B, H, L, D], any strides; f32, bf16; computed in f32
 //   mask    floating point, [S or 1, L or 1] or [B or 1, H or 1, S or 1, L or 1]; absent

@@ -123,20 +123,15 @@ at::Tensor softmax_forward(const at::Tensor& self, int64_t dim, bool log) {
 
 bool softmax_forward_into(const at::Tensor& self, int64_t dim, bool log, const at::Tensor& out) {
   if (!is_serviceable(self, dim) || !on_device(out) || !is_plain_float(out) ||
-      out.scalar_type() != self.scalar_type() || out.sizes() != self.sizes() || !out.is_contiguous() ||
-      self.storage().is_alias_of(out.storage()))
+      out.scalar_type() != self.scalar_type() || out.sizes() != self.sizes())
     return false;
-  const auto dst = forms::update(out);
-  at::Tensor copy;
-  if (!onednn::supports(self.scalar_type()))
-    copy = self.contiguous();
-  const auto src = copy.defined() ? forms::read(copy) : forms::read_as(self, dst.layout.strides_ref());
-  const Block block = block_of(self, src.strides(), dim);
-  if (!dst.layout.dense() || !forms::same_order(self.sizes(), src.strides(), dst.layout.strides_ref()) ||
-      !serves(block, self.scalar_type()))
-    return false;
-  run_forward(src.data, dst.data, self.scalar_type(), block, log);
-  return true;
+  at::assert_no_internal_overlap(out);
+  if (at::get_overlap_status(out, self) == at::MemOverlapStatus::Partial && out.is_contiguous())
+    return false; // what is read then depends on what was written: as the CPU kernel does it
+  const at::Tensor dst = softmax_forward(self, dim, log);
+  if (dst.defined())
+    out.copy_(dst);
+  return dst.defined();
 }
 
 at::Tensor softmax_backward(const at::Tensor& diff_dst, const at::Tensor& dst, int64_t dim, bool log) {

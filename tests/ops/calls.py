@@ -51,14 +51,17 @@ def paths_of(name: str) -> Paths:
     return Paths(*torch.ipex.operator_stats().get(name, (0, 0)))
 
 
-def in_physical_form(value: Any) -> Any:
+def in_physical_form(value: Any, made: dict[int, torch.Tensor] | None = None) -> Any:
     """Returns nested arguments with dense float tensors of 3 to 5 dimensions held in channels-last order."""
+    made = {} if made is None else made  # one tensor twice stays one tensor
     if isinstance(value, torch.Tensor):
         if value.dim() not in (3, 4, 5) or not value.is_floating_point() or not value.is_contiguous():
             return value
-        return _C.with_order(value, [0, *range(2, value.dim()), 1])
+        if id(value) not in made:
+            made[id(value)] = _C.with_order(value, [0, *range(2, value.dim()), 1])
+        return made[id(value)]
     if isinstance(value, (tuple, list)):
-        return type(value)(in_physical_form(item) for item in value)
+        return type(value)(in_physical_form(item, made) for item in value)
     return value
 
 
