@@ -15,10 +15,6 @@ namespace ipex::forms {
 
 namespace {
 
-onednn::Layout layout_of(const at::Tensor& tensor) {
-  return onednn::Layout::strided(onednn::data_type(tensor.scalar_type()), tensor.sizes(), tensor.strides());
-}
-
 const void* element(const void* base, int64_t offset, const at::Tensor& tensor) {
   return static_cast<const char*>(base) + offset * static_cast<int64_t>(tensor.itemsize());
 }
@@ -91,6 +87,10 @@ bool readable(const at::Tensor& tensor) {
       !tensor.is_neg();
 }
 
+onednn::Layout plain_layout(const at::Tensor& tensor) {
+  return onednn::Layout::strided(onednn::data_type(tensor.scalar_type()), tensor.sizes(), tensor.strides());
+}
+
 Operand read(const at::Tensor& tensor) {
   c10::StorageImpl& storage = *tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
   if (C10_UNLIKELY(storage.has_materializer())) {
@@ -101,12 +101,12 @@ Operand read(const at::Tensor& tensor) {
       form->make_plain(storage);
       return {
           element(storage._mutable_data_ptr_no_checks().get(), tensor.storage_offset(), tensor),
-          layout_of(tensor),
+          plain_layout(tensor),
           {},
           Pin(form)};
     }
   }
-  return {element(read_bytes(storage), tensor.storage_offset(), tensor), layout_of(tensor), {}, {}};
+  return {element(read_bytes(storage), tensor.storage_offset(), tensor), plain_layout(tensor), {}, {}};
 }
 
 Operand read_as(const at::Tensor& tensor, c10::IntArrayRef strides) {
@@ -142,7 +142,7 @@ Result update(const at::Tensor& tensor) {
   }
   auto bytes = write_pinned(storage);
   void* first = const_cast<void*>(element(bytes.data, tensor.storage_offset(), tensor));
-  return {tensor, first, layout_of(tensor), std::move(bytes.pin)};
+  return {tensor, first, plain_layout(tensor), std::move(bytes.pin)};
 }
 
 Result make_result(
@@ -206,7 +206,7 @@ at::Tensor copy_of_operand(const at::Tensor& tensor) {
 }
 
 Result wrap_fresh(const at::Tensor& tensor) {
-  return {tensor, write_bytes(tensor), layout_of(tensor), {}};
+  return {tensor, write_bytes(tensor), plain_layout(tensor), {}};
 }
 
 c10::DimVector row_major_strides(c10::IntArrayRef sizes) {

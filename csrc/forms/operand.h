@@ -63,6 +63,9 @@ PinnedBytes write_pinned(c10::StorageImpl& storage);
 // lazy conjugation or negation.
 bool readable(const at::Tensor& tensor);
 
+// Where the elements of `tensor` are in its plain bytes.
+onednn::Layout plain_layout(const at::Tensor& tensor);
+
 // `tensor` for reading. Only a view that no strides describe in the physical bytes makes those plain.
 Operand read(const at::Tensor& tensor);
 

@@ -138,7 +138,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
     std::get<0>(results) = diff_src(*call, *data, diff_dst, input, weight, bias_sizes.has_value());
   if (wants_weights) {
     auto [made, bias] = diff_weights(*call, *weights, diff_dst, input, weight, wants_bias);
-    std::get<1>(results) = made; // as in stock PyTorch, where a gradient of the bias brings that of the weights along
+    if (output_mask[1])
+      std::get<1>(results) = made;
     std::get<2>(results) = bias;
   }
   return results;

@@ -43,12 +43,10 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
   const bool trains = at::GradMode::is_enabled() && weight.requires_grad();
   const auto product = Product::plan(
       std::move(src),
-      forms::read(weight).transposed(),
+      Weights(weight, /*transposed=*/true, trains ? forms::Reuse::kMaybe : forms::Reuse::kLikely),
       onednn::Layout::dense(onednn::data_type(input.scalar_type()), {rows, out}),
       {},
-      has_bias,
-      &weight,
-      trains ? forms::Reuse::kMaybe : forms::Reuse::kLikely);
+      has_bias);
   if (!product)
     return fallback<at::_ops::linear>(input, weight, bias);
   const auto dst = forms::make_contiguous_result(sizes, input.options());

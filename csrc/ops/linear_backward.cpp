@@ -72,13 +72,7 @@ Gradients linear_backward(
   const auto dtype = diff_dst.layout.dtype;
   std::optional<Product> data, weights;
   if (output_mask[0])
-    data = Product::plan(
-        diff_dst,
-        forms::read(weight),
-        onednn::Layout::dense(dtype, {rows, self.size(-1)}),
-        {},
-        /*has_bias=*/false,
-        &weight);
+    data = Product::plan(diff_dst, Weights(weight), onednn::Layout::dense(dtype, {rows, self.size(-1)}));
   if (output_mask[1])
     weights = Product::plan(diff_dst.transposed(), rows_of(self, rows), onednn::Layout::dense(dtype, weight.sizes()));
   if ((output_mask[0] && !data) || (output_mask[1] && !weights))

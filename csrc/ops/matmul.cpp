@@ -97,28 +97,44 @@ Factors factors_of(const at::Scalar& beta, const at::Scalar& alpha) {
 
 } // namespace
 
+forms::Operand Weights::values() && {
+  if (tensor_ == nullptr)
+    return std::move(values_);
+  auto read = forms::read(*tensor_);
+  return transposed_ ? read.transposed() : read;
+}
+
+std::optional<Weights::Parameter> Weights::parameter() const {
+  if (tensor_ == nullptr)
+    return std::nullopt;
+  const Layout plain = forms::plain_layout(*tensor_);
+  const Layout seen = transposed_ ? plain : transpose(plain);
+  if (!forms::packing_pays(*tensor_, seen, reuse_))
+    return std::nullopt;
+  return Parameter{*tensor_, seen};
+}
+
 std::optional<Product> Product::plan(
     forms::Operand src,
-    forms::Operand weights,
+    Weights weights,
     const Layout& dst,
     Factors factors,
-    bool has_bias,
-    const at::Tensor* parameter,
-    forms::Reuse reuse) {
+    bool has_bias) {
   Product product;
   product.alpha_ = factors.alpha;
   product.src_ = std::move(src);
-  product.weights_ = std::move(weights);
   if (!normalize(product.src_.layout))
     product.src_ = copied(product.src_);
-  const auto& layout = product.weights_.layout;
   const int64_t rows = dst.sizes[dst.rank - 2];
+  const int64_t multiplications = dst.elements() * product.src_.layout.sizes[dst.rank - 1];
   const bool simple = dst.rank == 2 && factors.alpha == 1 && factors.beta == 0 && in_rows(dst) && dst.dense();
-  if (simple && layout.elements() * rows <= kSmallProduct && product.plan_small(dst))
-    return product;
-  const bool packable = simple && layout.elements() * rows >= kSmallestPacked;
-  if (packable && parameter && forms::packing_pays(*parameter, transpose(layout), reuse) &&
-      product.plan_packed(parameter, dst, has_bias))
+  const bool packable = simple && multiplications >= kSmallestPacked;
+  if (packable)
+    if (const auto parameter = weights.parameter(); parameter && product.plan_packed(parameter, dst, has_bias))
+      return product;
+  product.weights_ = std::move(weights).values();
+  const auto& layout = product.weights_.layout;
+  if (simple && multiplications <= kSmallProduct && product.plan_small(dst))
     return product;
   if (!normalize(product.weights_.layout))
     product.weights_ = copied(product.weights_);
@@ -132,7 +148,7 @@ std::optional<Product> Product::plan(
   const bool slow = packable && rows >= 16 && rows < 320 && layout.sizes[0] >= 256 && in_rows(layout) &&
       layout.strides[0] % 1024 == 0 && product.kernel_->implementation().starts_with("gemm:jit");
   if (slow)
-    product.plan_packed(nullptr, dst, has_bias);
+    product.plan_packed(std::nullopt, dst, has_bias);
   return product;
 }
 
@@ -140,8 +156,8 @@ bool Product::plan_small(const Layout& dst) {
   return dst.dtype == dnnl::memory::data_type::f32 && in_rows(src_.layout) && normalize(weights_.layout);
 }
 
-bool Product::plan_packed(const at::Tensor* keep_on, const Layout& dst, bool has_bias) {
-  const Layout seen = transpose(weights_.layout); // oneDNN's inner product has weights as [N, K]
+bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, const Layout& dst, bool has_bias) {
+  const Layout seen = parameter ? parameter->layout : transpose(weights_.layout);
   auto kernel = onednn::find(
       onednn::InnerProduct{
           .rows = dst.sizes[0], .in = seen.sizes[1], .out = seen.sizes[0], .dtype = dst.dtype, .has_bias = has_bias});
@@ -150,8 +166,8 @@ bool Product::plan_packed(const at::Tensor* keep_on, const Layout& dst, bool has
   if (!in_rows(src_.layout) || !src_.layout.dense())
     src_ = copied(src_);
   kernel_ = std::move(kernel);
-  packed_ = keep_on ? forms::pack(*keep_on, seen, kernel_->weights())
-                    : forms::pack_once(weights_.data, seen, kernel_->weights());
+  packed_ = parameter ? forms::pack(parameter->tensor, seen, kernel_->weights())
+                      : forms::pack_once(weights_.data, seen, kernel_->weights());
   return true;
 }
 
@@ -231,7 +247,7 @@ at::Tensor multiply(
   const auto sizes = result_sizes(a, b);
   const auto dst = Layout::dense(onednn::data_type(a.scalar_type()), sizes);
   if (!self.defined()) {
-    const auto product = Product::plan(forms::read(a), forms::read(b), dst, {}, false, &b);
+    const auto product = Product::plan(forms::read(a), Weights(b), dst);
     if (!product)
       return {};
     const auto result = forms::make_contiguous_result(sizes, a.options());
@@ -245,7 +261,7 @@ at::Tensor multiply(
       self.numel() == sizes[1] && self.size(-1) == sizes[1];
   if (is_bias)
     factors.beta = 0;
-  const auto product = Product::plan(forms::read(a), forms::read(b), dst, factors, is_bias, &b);
+  const auto product = Product::plan(forms::read(a), Weights(b), dst, factors, is_bias);
   if (!product)
     return {};
   const auto result = forms::make_contiguous_result(sizes, a.options());
@@ -287,7 +303,7 @@ bool multiply_into(
     out.copy_(self.expand(sizes));
   const auto dst = forms::update(out);
   const auto product = disjoint(dst.layout)
-      ? Product::plan(forms::read(a), forms::read(b), dst.layout, factors, false, &b)
+      ? Product::plan(forms::read(a), Weights(b), dst.layout, factors)
       : std::nullopt;
   if (!product)
     return false;

@@ -16,26 +16,48 @@ struct Factors {
   float beta = 0; // of what dst holds before; 0: that is not read
 };
 
+// The right-hand factor: values, or a tensor (perhaps transposed) that may have, or get, a packed copy. The plain bytes
+// of a tensor are read only when no packed copy serves.
+class Weights {
+ public:
+  Weights(forms::Operand values) : values_(std::move(values)) {}
+  explicit Weights(const at::Tensor& tensor, bool transposed = false, forms::Reuse reuse = forms::Reuse::kMaybe)
+      : tensor_(&tensor), transposed_(transposed), reuse_(reuse) {}
+
+  forms::Operand values() &&;
+
+  // The tensor and how it looks as oneDNN's weights, [N, K]; nothing when packing it does not pay.
+  struct Parameter {
+    const at::Tensor& tensor;
+    onednn::Layout layout;
+  };
+  std::optional<Parameter> parameter() const;
+
+ private:
+  forms::Operand values_;
+  const at::Tensor* tensor_ = nullptr;
+  bool transposed_ = false;
+  forms::Reuse reuse_ = forms::Reuse::kNever;
+};
+
 // A product that is ready to run.
 class Product {
  public:
-  // src [(B,) M, K] times weights [(B,) K, N]. `dst` says where the result will lie. `parameter` is the tensor that
-  // `weights` was read from, transposed or not, if a packed copy may stay on it. Nothing when oneDNN has no kernel.
+  // src [(B,) M, K] times weights [(B,) K, N]. `dst` says where the result will lie. Nothing when oneDNN has no kernel.
   static std::optional<Product> plan(
       forms::Operand src,
-      forms::Operand weights,
+      Weights weights,
       const onednn::Layout& dst,
       Factors factors = {},
-      bool has_bias = false,
-      const at::Tensor* parameter = nullptr,
-      forms::Reuse reuse = forms::Reuse::kMaybe);
+      bool has_bias = false);
 
   // `bias` [N], adjacent in memory; only when planned.
   void run(void* dst, const void* bias = nullptr) const;
 
  private:
   bool plan_small(const onednn::Layout& dst);
-  bool plan_packed(const at::Tensor* keep_on, const onednn::Layout& dst, bool has_bias);
+  // `parameter`: the packed copy stays on it; nothing: a copy of weights_ for this product alone.
+  bool plan_packed(const std::optional<Weights::Parameter>& parameter, const onednn::Layout& dst, bool has_bias);
   bool plan_plain(onednn::Layout dst, Factors factors, bool has_bias);
 
   forms::Operand src_;

@@ -103,7 +103,7 @@ IPEX_DEFINE2(hardsigmoid_backward, return Vec::blendv(Vec(0.f), x* Vec(1.f / 6.f
 IPEX_DEFINE2(
     hardswish_backward,
     return Vec::blendv(Vec::blendv(x * (y / Vec(3.f) + Vec(0.5f)), x, y >= Vec(3.f)), Vec(0.f), y <= Vec(-3.f));)
-IPEX_DEFINE2(hardtanh_backward, return Vec::blendv(x, Vec(0.f), (y <= Vec(p[0])) | (y >= Vec(p[1])));) // p: min, max
+IPEX_DEFINE2(hardtanh_backward, return Vec::blendv(Vec(0.f), x, (y > Vec(p[0])) & (y < Vec(p[1])));) // p: min, max
 IPEX_DEFINE2(leaky_relu_backward, return x * Vec::blendv(Vec(p[0]), Vec(1.f), y > Vec(0.f));) // p: slope
 IPEX_DEFINE2(
     mish_backward, const Vec t = tanh_of(exp_of(y).log1p()); return x * (t + y * sigmoid_of(y) * (Vec(1.f) - t * t));)

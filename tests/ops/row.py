@@ -52,6 +52,8 @@ class Row:
         hostile_other: kinds of test_rows.HOSTILE that make the kernel hand over to the fallback.
         hostile_undefined: kinds of test_rows.HOSTILE whose result is rounding: sums of products that overflow or cancel
             depend on the order of summation, and on whether products are rounded before they are added.
+            A name of `native` stands for all kinds.
+        hostile_nonfinite: why NaN and infinity are one: the reason for which either may come out of hostile values.
         dtypes: dtypes that the native kernel serves where the instruction set has them.
         autocast: dtype of the result of `function` on bfloat16 inputs under torch.autocast("ipex", bfloat16).
         invalid: calls that must fail.
@@ -84,6 +86,7 @@ class Row:
     native_layouts: tuple[str, ...] = ("contiguous", "transposed", "with gaps", "with offset", "expanded")
     hostile_other: tuple[str, ...] = ()
     hostile_undefined: tuple[str, ...] = ()
+    hostile_nonfinite: str = ""
     dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.bfloat16, torch.float16)
     invalid: tuple[Invalid, ...] = ()
     coefficient: tuple[float, str] = (1.0, "")

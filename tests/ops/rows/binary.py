@@ -133,7 +133,7 @@ ROWS = (
         invalid=False,
         inplace="aten::addcmul_",
         out="aten::addcmul.out",
-        autocast=torch.float32,
+        autocast=torch.bfloat16,
     ),
     _row(
         "addcdiv",
@@ -143,7 +143,7 @@ ROWS = (
         invalid=False,
         inplace="aten::addcdiv_",
         out="aten::addcdiv.out",
-        autocast=torch.float32,
+        autocast=torch.bfloat16,
         coefficient=(2.0, "value is multiplied first"),
     ),
     _row(

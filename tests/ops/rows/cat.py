@@ -44,7 +44,7 @@ ROWS = (
         empty=((0,), (2, 0, 3)),
         benchmark=((1, 256, 28, 28), (1, 12, 64, 64), (128, 768)),
         own=True,
-        autocast=torch.bfloat16,
+        autocast=torch.float32,
         invalid=(
             Invalid(lambda make, shape: ([make(shape), make((4, 4))], 0), (2, 3), RuntimeError, "must match"),
             Invalid(lambda make, shape: ([make(shape)], 5), (2, 3), IndexError, "Dimension out of range"),

@@ -30,6 +30,7 @@ def _layer_norm_backward_arguments(weight: bool, bias: bool, mask: tuple[bool, b
 
 
 _LAYER_NORM: dict[str, Any] = {
+    "hostile_undefined": ("huge",),
     "shapes": ((5,), (3, 17), (1, 1, 8), (2, 3, 4, 33), (4, 8, 128)),
     "empty": ((0, 4), (2, 0, 4)),
     "benchmark": ((128, 768), (8, 384, 768), (4096, 1024), (16, 64)),

@@ -44,7 +44,7 @@ ROWS = (
         native={"all": lambda make, shape: (make(shape),)},
         other={"wider result": lambda make, shape: (make(shape), {"dtype": torch.float64})},
         function=lambda src: src.mean(),
-        **_COMMON,
+        **_COMMON | {"autocast": torch.bfloat16},
     ),
     Row(
         operator="aten::mean.dim",
@@ -52,7 +52,7 @@ ROWS = (
         native=_DIMS,
         function=lambda src: src.mean(-1, keepdim=True),
         invalid=_INVALID,
-        **_COMMON,
+        **_COMMON | {"autocast": torch.bfloat16},
     ),
     Row(
         operator="aten::sum",

@@ -17,6 +17,7 @@ _COMMON: dict[str, Any] = {
     "benchmark": ((1, 64, 56, 56), (4, 256, 28, 28)),
     "layout_shape": (4, 6, 8, 4),
     "hostile_shapes": ((3, 4, 4, 4),),
+    "hostile_undefined": ("huge",),
     "dtype_shape": (2, 4, 6, 6),
     "threads_shape": (2, 16, 32, 32),
     "dtypes": (torch.float32,),
