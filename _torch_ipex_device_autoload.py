@@ -83,20 +83,20 @@ class LazyDeviceModule(types.ModuleType):
     def __init__(self) -> None:
         super().__init__(f"torch.{NAME}", "The ipex device; see torch_ipex_device.device.")
         self.__path__: list[str] = []
-        self._activated = False
+        self._initialized = False  # the name that torch.utils.checkpoint looks up
         self._pending_seed: int | None = None
 
     def is_available(self) -> bool:
         """Returns True once the device has been activated (by first use or by `import torch_ipex_device`)."""
-        return self._activated
+        return self._initialized
 
     def device_count(self) -> int:
         """Returns the number of ipex devices: 0 before activation, 1 after."""
-        return int(self._activated)
+        return int(self._initialized)
 
     def is_initialized(self) -> bool:
         """Returns True once the device has been activated."""
-        return self._activated
+        return self._initialized
 
     def init(self) -> None:
         """Activates the device; does nothing when it is active.
@@ -107,12 +107,12 @@ class LazyDeviceModule(types.ModuleType):
         self._lazy_init()
 
     def _lazy_init(self) -> None:
-        if not self._activated:
+        if not self._initialized:
             importlib.import_module("torch_ipex_device")
 
     def synchronize(self, device: Any = None) -> None:
         """Waits for the device; before activation, when profilers of CPU programs ask, there is nothing to wait for."""
-        if self._activated:
+        if self._initialized:
             importlib.import_module("torch_ipex_device.device.context").synchronize(device)
 
     def _is_in_bad_fork(self) -> bool:
@@ -120,7 +120,7 @@ class LazyDeviceModule(types.ModuleType):
 
     def manual_seed_all(self, seed: int) -> None:
         """Seeds the generator of every ipex device; before activation the seed is kept for it."""
-        if self._activated:
+        if self._initialized:
             importlib.import_module("torch_ipex_device.device.random").manual_seed(seed)
         else:
             self._pending_seed = int(seed)
@@ -137,7 +137,7 @@ class LazyDeviceModule(types.ModuleType):
 
     def _mark_activated(self) -> int | None:
         """Called once by torch_ipex_device when kernels are registered; returns the seed set before, if any."""
-        self._activated = True
+        self._initialized = True
         seed, self._pending_seed = self._pending_seed, None
         return seed
 
