@@ -302,9 +302,8 @@ bool multiply_into(
   if (factors.beta != 0 && !in_place)
     out.copy_(self.expand(sizes));
   const auto dst = forms::update(out);
-  const auto product = disjoint(dst.layout)
-      ? Product::plan(forms::read(a), Weights(b), dst.layout, factors)
-      : std::nullopt;
+  const auto product =
+      disjoint(dst.layout) ? Product::plan(forms::read(a), Weights(b), dst.layout, factors) : std::nullopt;
   if (!product)
     return false;
   product->run(dst.data);

@@ -22,7 +22,9 @@ class Weights {
  public:
   Weights(forms::Operand values) : values_(std::move(values)) {}
   explicit Weights(const at::Tensor& tensor, bool transposed = false, forms::Reuse reuse = forms::Reuse::kMaybe)
-      : tensor_(&tensor), transposed_(transposed), reuse_(reuse) {}
+      : tensor_(&tensor),
+        transposed_(transposed),
+        reuse_(reuse) {}
 
   forms::Operand values() &&;
 

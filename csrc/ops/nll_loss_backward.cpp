@@ -45,8 +45,6 @@ at::Tensor nll_loss_backward(
   const int64_t classes = self.size(1), step = reduced ? 0 : diff_dst.strides()[0];
   at::parallel_for(0, self.size(0), std::max<int64_t>(1, 32768 / classes), [&](int64_t begin, int64_t end) {
     std::fill(to + begin * classes, to + end * classes, 0.f);
-    if (mean && total <= 0)
-      return;
     for (int64_t row = begin; row < end; ++row)
       if (targets->classes[row] >= 0)
         to[row * classes + targets->classes[row]] =

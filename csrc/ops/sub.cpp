@@ -16,7 +16,9 @@ namespace ipex::ops {
 
 namespace {
 
-std::optional<Pointwise> sub_call(const at::Scalar& alpha) {
+std::optional<Pointwise> sub_call(const at::Tensor& a, const at::Tensor& b, const at::Scalar& alpha) {
+  if (a.scalar_type() == at::kBool || b.scalar_type() == at::kBool)
+    return std::nullopt; // stock PyTorch refuses them
   const auto factor = number_in(at::kFloat, alpha);
   if (!factor)
     return std::nullopt;
@@ -26,22 +28,25 @@ std::optional<Pointwise> sub_call(const at::Scalar& alpha) {
 } // namespace
 
 at::Tensor rsub_Tensor(const at::Tensor& self, const at::Tensor& other, const at::Scalar& alpha) {
-  at::Tensor dst = pointwise(sub_call(alpha), other, self);
+  at::Tensor dst = pointwise(sub_call(self, other, alpha), other, self);
   return dst.defined() ? dst : fallback<at::_ops::rsub_Tensor>(self, other, alpha);
 }
 
 at::Tensor sub_Tensor(const at::Tensor& self, const at::Tensor& other, const at::Scalar& alpha) {
-  at::Tensor dst = pointwise(sub_call(alpha), self, other);
+  at::Tensor dst = pointwise(sub_call(self, other, alpha), self, other);
   return dst.defined() ? dst : fallback<at::_ops::sub_Tensor>(self, other, alpha);
 }
 
 at::Tensor& sub__Tensor(at::Tensor& self, const at::Tensor& other, const at::Scalar& alpha) {
-  return pointwise_into(sub_call(alpha), self, self, other) ? self
-                                                            : fallback<at::_ops::sub__Tensor>(self, other, alpha);
+  return pointwise_into(sub_call(self, other, alpha), self, self, other)
+      ? self
+      : fallback<at::_ops::sub__Tensor>(self, other, alpha);
 }
 
 at::Tensor& sub_out(const at::Tensor& self, const at::Tensor& other, const at::Scalar& alpha, at::Tensor& out) {
-  return pointwise_into(sub_call(alpha), out, self, other) ? out : fallback<at::_ops::sub_out>(self, other, alpha, out);
+  return pointwise_into(sub_call(self, other, alpha), out, self, other)
+      ? out
+      : fallback<at::_ops::sub_out>(self, other, alpha, out);
 }
 
 } // namespace ipex::ops

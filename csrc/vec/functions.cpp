@@ -114,7 +114,7 @@ IPEX_DEFINE2(threshold_backward, return Vec::blendv(x, Vec(0.f), y <= Vec(p[0]))
 
 // Three sources.
 IPEX_DEFINE3(addcdiv, return x + Vec(p[0]) * y / z;) // p: value
-IPEX_DEFINE3(addcmul, return x + Vec(p[0]) * y * z;) // p: value
+IPEX_DEFINE3(addcmul, return at::vec::fmadd(Vec(p[0]) * y, z, x);) // p: value
 IPEX_DEFINE3(mse_backward, return Vec(p[0]) * (y - z) * x;) // x: diff_dst, y: src, z: target; p: factor
 IPEX_DEFINE3(where, return Vec::blendv(z, y, x != Vec(0.f));) // x: condition
 

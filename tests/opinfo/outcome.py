@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from torch_ipex_device.testing.compare import Mismatch, assert_same
+from torch_ipex_device.testing.compare import Coefficient, Mismatch, assert_same
 from torch_ipex_device.testing.flatten import components, tensors_in
 from torch_ipex_device.testing.sharing import describe_sharing
 
@@ -98,7 +98,7 @@ def differentiate(outcome: Outcome, process: Callable[[Any], Any], parameters: I
     return True
 
 
-def assert_same_outcome(actual: Outcome, expected: Outcome, *, values: bool, coefficient: float) -> bool:
+def assert_same_outcome(actual: Outcome, expected: Outcome, *, values: bool, coefficient: Coefficient) -> bool:
     """Asserts that `actual` (ipex) did what `expected` (CPU) did; returns whether there was a result to compare."""
     _assert_same_error("call", actual.error, expected.error)
     same = partial(assert_same, values=values, coefficient=coefficient)
@@ -123,7 +123,7 @@ def _assert_same_versions(actual: Outcome, expected: Outcome) -> None:
             raise Mismatch(f"versions: {actual.versions}, on CPU {expected.versions}")
 
 
-def assert_same_gradients(actual: Outcome, expected: Outcome, *, values: bool, coefficient: float) -> bool:
+def assert_same_gradients(actual: Outcome, expected: Outcome, *, values: bool, coefficient: Coefficient) -> bool:
     """Asserts equal gradients; returns whether CPU could compute them."""
     _assert_same_error("backward", actual.backward_error, expected.backward_error)
     if expected.backward_error is not None:

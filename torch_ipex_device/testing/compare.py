@@ -15,6 +15,10 @@ from .flatten import components
 IPEX = torch.device("ipex", 0)
 
 
+Coefficient = float | tuple[float, float]
+"""Factor on both tolerances, or one on the relative and one on the absolute."""
+
+
 class Mismatch(AssertionError):
     """What ran on ipex differs from what ran on CPU."""
 
@@ -26,7 +30,7 @@ def assert_same(
     where: str = "result",
     device: torch.device | None = IPEX,
     values: bool = True,
-    coefficient: float = 1.0,
+    coefficient: Coefficient = 1.0,
 ) -> None:
     """Asserts that `actual`, computed on ipex, is what `expected` is on CPU.
 
@@ -86,7 +90,7 @@ def _assert_same_packed(
 
 
 def _assert_same_tensor(
-    actual: torch.Tensor, expected: torch.Tensor, where: str, values: bool, coefficient: float
+    actual: torch.Tensor, expected: torch.Tensor, where: str, values: bool, coefficient: Coefficient
 ) -> None:
     for name in ("layout", "dtype", "shape", "requires_grad", "is_nested", "is_quantized"):
         _differ(where, name, getattr(actual, name), getattr(expected, name))
@@ -105,7 +109,7 @@ def _assert_same_tensor(
 
 
 def _assert_same_strided(
-    actual: torch.Tensor, expected: torch.Tensor, where: str, values: bool, coefficient: float
+    actual: torch.Tensor, expected: torch.Tensor, where: str, values: bool, coefficient: Coefficient
 ) -> None:
     for name in ("stride", "storage_offset", "is_conj", "is_neg"):
         _differ(where, name, getattr(actual, name)(), getattr(expected, name)())
@@ -117,12 +121,13 @@ def _assert_same_strided(
     if torch.equal(got, wanted):
         return
     rtol, atol = default_tolerances(wanted.dtype)
+    relative, absolute = coefficient if isinstance(coefficient, tuple) else (coefficient, coefficient)
     try:
         assert_close(
             got,
             wanted,
-            rtol=min(rtol * coefficient, 1.0),
-            atol=atol * coefficient,
+            rtol=min(rtol * relative, 1.0),
+            atol=atol * absolute,
             equal_nan=True,
             check_stride=False,
             msg=lambda text: f"{where}: {text}",
