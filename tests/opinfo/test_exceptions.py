@@ -27,5 +27,7 @@ def test_tables_name_operators_of_op_db() -> None:
 
 def test_every_tolerance_has_a_reason() -> None:
     for name, tolerance in TOLERANCES.items():
-        assert tolerance.coefficient > 1 if isinstance(tolerance.coefficient, float) else max(tolerance.coefficient) > 1, name
+        assert (
+            tolerance.coefficient > 1 if isinstance(tolerance.coefficient, float) else max(tolerance.coefficient) > 1
+        ), name
         assert len(tolerance.reason) > 20, name

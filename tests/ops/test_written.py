@@ -161,7 +161,9 @@ def test_out_of_another_kind_does_what_stock_pytorch_does(row, arguments, change
     assert [str(w.message) for w in actual] == [str(w.message) for w in expected]
     if refusal is None:
         wanted = on_cpu(row, values)  # stock softmax writes `out` as if it were contiguous
-        for result, value in zip(results.values(), (wanted,) if isinstance(wanted, torch.Tensor) else wanted, strict=True):
+        for result, value in zip(
+            results.values(), (wanted,) if isinstance(wanted, torch.Tensor) else wanted, strict=True
+        ):
             result.copy_(value)
         assert_same(places, results, coefficient=max(row.coefficient[0], 1))
 

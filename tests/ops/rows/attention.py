@@ -76,6 +76,7 @@ _FUSED: dict[str, Any] = {
     "empty": (),  # stock PyTorch divides by zero
     "benchmark": ((1, 12, 128, 64), (1, 12, 197, 64), (1, 12, 512, 64), (8, 12, 128, 64)),
     "dtypes": (torch.float32, torch.bfloat16),
+    "isa": ("avx2", "avx512", "avx10"),
     "autocast": torch.bfloat16,
     "inputs": lambda shape: (shape,) * 3,
     "function": _math,
@@ -125,6 +126,7 @@ _MODULES: dict[str, Any] = {
     "dtypes": (torch.float32,),
     "layout_shape": (4, 6, 32),
     "hostile_shapes": (),  # NaN in one token reaches all others: nothing to compare
+    "isa": ("avx2", "avx512", "avx10"),
     "autocast": torch.float32,
     "inputs": one,
     "function": lambda src: torch.softmax(src, -1),  # inference only: PyTorch has no derivative

@@ -67,6 +67,7 @@ def _wanted_gradients(*arguments: Any) -> tuple[torch.Tensor | None, ...]:
     made = aten.convolution_backward.default(*arguments)
     return tuple(gradient if wanted else None for gradient, wanted in zip(made, arguments[-1], strict=True))
 
+
 _COMMON: dict[str, Any] = {
     "shapes": ((1, 8, 1, 1), (2, 8, 7), (2, 8, 3, 5, 4), (2, 8, 9, 6), (3, 8, 12, 12)),
     "empty": ((0, 8, 5, 5),),

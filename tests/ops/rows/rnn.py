@@ -83,6 +83,7 @@ _LAYER: dict[str, Any] = {
     "dtypes": (torch.float32,),
     "hostile_shapes": (),
     "dtype_shape": DTYPE_SHAPE,
+    "isa": ("avx2", "avx512", "avx10"),
     "autocast": torch.bfloat16,
     "inputs": lambda shape: (shape, (3 * shape[-1], shape[-1]), (3 * shape[-1], shape[-1])),
     "function": _function,
