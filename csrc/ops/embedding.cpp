@@ -7,10 +7,13 @@
 //   dst     [..., C], contiguous
 //   else    CPU fallback: rows with gaps, no elements, an index out of range
 //   errors  IndexError when an index is out of range, RuntimeError when weight is not a matrix
-//   source  our own loop; the other arguments matter to gradients only
+//   source  our own loop, which also reads the packed copy of a weight that a linear shares; the other arguments matter
+//           to gradients only
+#include <ATen/Parallel.h>
+
 #include "aten/fallback.h"
 #include "forms/operand.h"
-#include "forms/storage.h"
+#include "forms/packed_rows.h"
 #include "ops/kernels.h"
 #include "ops/rows_copy.h"
 
@@ -30,7 +33,16 @@ at::Tensor embedding(
       sizes.push_back(weight.size(1));
       const auto dst = forms::make_contiguous_result(sizes, weight.options());
       const size_t bytes = weight.size(1) * weight.itemsize();
-      copy_rows(read_bytes(weight), dst.data, rows, 1, bytes, bytes, 0);
+      if (const auto packed = forms::PackedRows::of(weight)) {
+        at::parallel_for(0, rows.size(), 8, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i)
+            packed->copy(rows[i], static_cast<char*>(dst.data) + i * bytes);
+        });
+        return dst.tensor;
+      }
+      const auto plain = forms::read_pinned(*weight.storage().unsafeGetStorageImpl());
+      const auto* first = static_cast<const char*>(plain.data) + weight.storage_offset() * weight.itemsize();
+      copy_rows(first, dst.data, rows, 1, bytes, bytes, 0);
       return dst.tensor;
     }
   }

@@ -66,6 +66,8 @@ class Product {
   forms::Operand weights_;
   forms::PackedWeights packed_; // used instead of weights_ when it has data
   std::shared_ptr<const onednn::Primitive> kernel_; // null: small_product.h
+  forms::Result padded_dst_; // dst with more rows, when the kernel wants them
+  int64_t wanted_bytes_ = 0; // of dst without them
   float alpha_ = 1;
 };
 
