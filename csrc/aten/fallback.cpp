@@ -1,6 +1,7 @@
 // The boxed CPU fallback on twins.
 #include "aten/fallback.h"
 
+#include "aten/allowance.h"
 #include "aten/twin.h"
 #include "core/check.h"
 #include "core/device.h"
@@ -249,6 +250,30 @@ void run_recorded(
   run_unrecorded(op, plan, cpu_key, stack);
 }
 
+// Whether a tensor among the last `count` values holds floating point or complex numbers.
+bool on_floats(const torch::jit::Stack& stack, size_t count) {
+  const auto floating = [](const at::Tensor& tensor) {
+    return tensor.defined() && (tensor.is_floating_point() || tensor.is_complex());
+  };
+  for (size_t i = stack.size() - count; i < stack.size(); ++i) {
+    if (stack[i].isTensor() && floating(stack[i].toTensor()))
+      return true;
+    if (stack[i].isTensorList())
+      for (const at::Tensor& tensor : stack[i].toTensorVector())
+        if (floating(tensor))
+          return true;
+  }
+  return false;
+}
+
+void enter(const OperatorPlan& plan, const torch::jit::Stack& stack) {
+  if (C10_UNLIKELY(fallback_policy() != FallbackPolicy::silent) && is_allowed_on_integers(plan.name) &&
+      !on_floats(stack, plan.arguments.size()))
+    plan.stats.fallbacks.fetch_add(1, std::memory_order_relaxed);
+  else
+    enter_fallback(plan.name, plan.stats);
+}
+
 void run_unrecorded(
     const c10::OperatorHandle& op,
     const OperatorPlan& plan,
@@ -261,7 +286,7 @@ void run_unrecorded(
   for (size_t i = 0; i < count; ++i)
     arguments.replace(stack[first + i], i);
   if (C10_LIKELY(!(plan.traits & kMovesData)))
-    enter_fallback(plan.name, plan.stats);
+    enter(plan, stack);
   else
     plan.stats.native_called();
   op.redispatchBoxed(c10::DispatchKeySet(cpu_key), &stack);

@@ -1,4 +1,5 @@
 // Binds operator statistics, the fallback policy and the lists of operators.
+#include "aten/allowance.h"
 #include "aten/fallback.h"
 #include "aten/stats.h"
 #include "bindings/bindings.h"
@@ -58,6 +59,8 @@ void init_operators(py::module_& module) {
   module.def("reset_operator_stats", &reset_operator_stats);
   module.def("set_fallback_policy", &set_policy, py::arg("policy"));
   module.def("fallback_policy", &policy_name);
+  module.def("set_allowed_on_integers", &set_allowed_on_integers, py::arg("names"));
+  module.def("allowed_on_integers", &allowed_on_integers);
   module.def("set_native_enabled", &set_native_enabled, py::arg("enabled"));
   module.def("native_enabled", &native_enabled);
   module.def("fallback_operators", &fallback_operators);

@@ -147,12 +147,14 @@ std::optional<at::Tensor> reduce(
     std::optional<at::ScalarType> dtype,
     bool mean) {
   if (!forms::readable(self) || self.scalar_type() != at::kFloat || dtype.value_or(at::kFloat) != at::kFloat ||
-      self.dim() == 0 || self.numel() == 0 || !self.is_non_overlapping_and_dense())
+      self.dim() == 0 || self.numel() == 0)
     return std::nullopt;
   const auto reduced = reduced_dims(self, dims);
-  const auto src = forms::read(self);
-  if (!reduced || !src.dense())
+  if (!reduced)
     return std::nullopt;
+  auto src = forms::read(self);
+  if (!src.dense())
+    src = forms::read_as(self, forms::row_major_strides(self.sizes()));
   c10::DimVector order(self.dim());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(

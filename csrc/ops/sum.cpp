@@ -1,9 +1,9 @@
 // sum(src) = sum of all elements.
 //
 //   schema  aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor
-//   src     any dense strides in memory, channels-last included; f32
+//   src     any strides, those with gaps or overlaps are copied; f32
 //   dst     a scalar
-//   else    CPU fallback: other dtypes, no elements, scalars, gaps or overlaps in memory, dimensions
+//   else    CPU fallback: other dtypes, no elements, scalars, dimensions
 //           that do not fit
 //   source  Higham, "The Accuracy of Floating Point Summation", 1993
 #include "aten/fallback.h"

@@ -1,9 +1,9 @@
 // sum(src) over `dim`: the sum of the elements that agree in all other dimensions.
 //
 //   schema  aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
-//   src     any dense strides in memory, channels-last included; f32
+//   src     any strides, those with gaps or overlaps are copied; f32
 //   dst     contiguous for PyTorch; the kept dimensions lie in memory as they do in src
-//   else    CPU fallback: other dtypes, no elements, scalars, gaps or overlaps in memory, dimensions
+//   else    CPU fallback: other dtypes, no elements, scalars, dimensions
 //           that do not fit
 //   errors  IndexError or RuntimeError when dimensions do not fit
 //   source  Higham, "The Accuracy of Floating Point Summation", 1993

@@ -13,3 +13,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 def benchmarks(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     return FOLDER
+
+
+@pytest.fixture
+def models(benchmarks):
+    import models
+
+    return models

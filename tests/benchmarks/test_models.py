@@ -14,13 +14,6 @@ from torch.utils.flop_counter import FlopCounterMode
 NAMES = ["resnet50", "mobilenet_v3", "densenet121", "vit_b_16", "bert", "gpt2", "lstm"]
 
 
-@pytest.fixture
-def models(benchmarks):
-    import models
-
-    return models
-
-
 def needs_torchvision(name):
     if name not in ("bert", "gpt2", "lstm") and importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed; `make demo` installs it")

@@ -211,5 +211,5 @@ def test_out_that_overlaps_an_input_does_what_stock_pytorch_does(row, arguments,
     refusal = raised(lambda: run(base, values[1:]))
     answer = raised(lambda: run(place, Transfer(IPEX)(values)[1:]))
     assert type(answer) is type(refusal), answer
-    if refusal is None:
+    if refusal is None and offset == 0:  # otherwise what is read depends on which thread was first to write
         assert_same(place, base, coefficient=row.coefficient[0])

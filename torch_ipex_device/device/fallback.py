@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from torch_ipex_device import _C
@@ -55,12 +55,14 @@ def reset_fallback_stats() -> None:
     _C.reset_operator_stats()
 
 
-def set_fallback_policy(policy: str) -> None:
+def set_fallback_policy(policy: str, *, allowed_on_integers: Iterable[str] = ()) -> None:
     """Says what happens when an operator runs on the CPU fallback, in all threads of the process.
 
     Args:
         policy: `"silent"`, `"warn"` (once per operator) or `"error"` (E105). The variable `IPEX_FALLBACK` sets it at
             start.
+        allowed_on_integers: full operator names ("aten::add_.Tensor") that may run on the fallback under every policy
+            when no floating point tensor is among their arguments: counters and indices.
 
     Raises:
         ValueError: E501, an unknown policy; the old one stays.
@@ -68,6 +70,7 @@ def set_fallback_policy(policy: str) -> None:
     if policy not in POLICIES:
         raise error("E501", "set_fallback_policy", f"got {policy!r}; accepted: {', '.join(POLICIES)}")
     _C.set_fallback_policy(policy)
+    _C.set_allowed_on_integers(list(allowed_on_integers))
 
 
 def get_fallback_policy() -> str:
@@ -76,11 +79,12 @@ def get_fallback_policy() -> str:
 
 
 @contextlib.contextmanager
-def fallback_policy(policy: str) -> Iterator[None]:
+def fallback_policy(policy: str, *, allowed_on_integers: Iterable[str] = ()) -> Iterator[None]:
     """Context manager that sets the fallback policy, for all threads, and restores it.
 
     Args:
         policy: as in `set_fallback_policy`.
+        allowed_on_integers: as in `set_fallback_policy`.
 
     Raises:
         ValueError: E501, an unknown policy.
@@ -90,9 +94,9 @@ def fallback_policy(policy: str) -> Iterator[None]:
         >>> with torch.ipex.fallback_policy("error"):
         ...     y = torch.softmax(x, 1)  # raises E105 if no native kernel served it
     """
-    previous = get_fallback_policy()
-    set_fallback_policy(policy)
+    previous, previously_allowed = get_fallback_policy(), _C.allowed_on_integers()
+    set_fallback_policy(policy, allowed_on_integers=allowed_on_integers)
     try:
         yield
     finally:
-        _C.set_fallback_policy(previous)
+        set_fallback_policy(previous, allowed_on_integers=previously_allowed)

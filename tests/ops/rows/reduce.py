@@ -22,7 +22,6 @@ _COMMON: dict[str, Any] = {
     "benchmark": ((1, 2048, 7, 7), (8, 512, 28, 28), (1000, 1000)),
     "dtypes": (torch.float32,),
     "autocast": torch.float32,
-    "native_layouts": ("contiguous", "transposed", "with offset"),
     "coefficient": (4, "sums are taken in another order"),
 }
 _DIMS: dict[str, Arguments] = {
