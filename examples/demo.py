@@ -185,8 +185,8 @@ def main() -> int:
             )
     console.print(table(results))
     console.print(
-        "speed: stock ms / ipex ms, minimum of interleaved runs. Calls that are not native run PyTorch's CPU kernel on the\n"
-        "same memory, without a copy; while most calls do, expect about the speed of stock PyTorch."
+        "speed: stock ms / ipex ms, minimum of interleaved runs. Fallback calls run PyTorch's CPU kernel on the\n"
+        "same memory, without a copy; torch.ipex.fallback_stats() names them."
     )
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
