@@ -1,7 +1,13 @@
 // Reorders through oneDNN, and their count.
 #include "forms/reorder.h"
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
 #include "core/check.h"
+#include "forms/block.h"
 #include "forms/statistics.h"
 #include "onednn/engine.h"
 #include "onednn/primitive_cache.h"
@@ -22,9 +28,49 @@ struct Reorder {
   }
 };
 
+// Whether dimensions of `layout` run into each other, as those of Tensor.unfold do: oneDNN has no words for that.
+// Repetition (stride 0) it knows.
+bool overlaps(const onednn::Layout& layout) {
+  c10::SmallVector<std::pair<int64_t, int64_t>, onednn::Layout::kMaxRank> dims; // stride, size
+  for (int dim = 0; dim < layout.rank; ++dim)
+    if (layout.sizes[dim] != 1 && layout.strides[dim] != 0)
+      dims.emplace_back(layout.strides[dim], layout.sizes[dim]);
+  std::sort(dims.begin(), dims.end());
+  int64_t least = 1;
+  for (const auto& [stride, size] : dims) {
+    if (stride < least)
+      return true;
+    least = stride * size;
+  }
+  return false;
+}
+
+// Copies element by element to row-major order.
+void copy_elements(const onednn::Layout& src, const void* from, void* to) {
+  const size_t bytes = dnnl::memory::data_type_size(src.dtype);
+  std::array<int64_t, onednn::Layout::kMaxRank> index{};
+  int64_t place = 0;
+  for (int64_t element = 0; element < src.elements(); ++element) {
+    std::memcpy(static_cast<char*>(to) + element * bytes, static_cast<const char*>(from) + place * bytes, bytes);
+    for (int dim = src.rank; dim-- > 0;) {
+      place += src.strides[dim];
+      if (++index[dim] < src.sizes[dim])
+        break;
+      place -= src.strides[dim] * src.sizes[dim];
+      index[dim] = 0;
+    }
+  }
+}
+
 } // namespace
 
 void reorder(const onednn::Layout& src, const void* src_data, const onednn::Layout& dst, void* dst_data) {
+  if (C10_UNLIKELY(overlaps(src))) {
+    const auto plain = onednn::Layout::dense(src.dtype, src.sizes_ref());
+    const auto copy = allocate(src.elements() * dnnl::memory::data_type_size(src.dtype));
+    copy_elements(src, src_data, copy.get());
+    return reorder(plain, copy.get(), dst, dst_data);
+  }
   count_reorder(dst.elements() * dnnl::memory::data_type_size(dst.dtype));
   const auto kernel = onednn::find_any(Reorder{src, dst});
   TORCH_INTERNAL_ASSERT(kernel != nullptr);

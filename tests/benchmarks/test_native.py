@@ -58,7 +58,7 @@ with torch.inference_mode():
     model(image)
 """
     run = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-P", "-c", program],  # -P: the installed package, not the source tree
         env={**os.environ, "ONEDNN_VERBOSE": "1", "PYTHONPATH": str(benchmarks)},
         capture_output=True,
         text=True,

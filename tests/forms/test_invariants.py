@@ -212,3 +212,15 @@ def test_forms_of_deleted_storages_are_freed():
         x.view(-1).cpu()
         del x
     assert torch.ipex.memory_allocated() == before
+
+
+def test_overlapping_views_are_read_by_native_kernels():
+    """oneDNN cannot describe what unfold gives; the values are copied element by element then."""
+    x = torch.randn(2, 3, 40)
+    weight = torch.randn(16, 8)
+    windows, moved = x.unfold(2, 8, 2), x.to("ipex").unfold(2, 8, 2)
+    with torch.ipex.fallback_policy("error"):
+        products = torch.nn.functional.linear(moved, weight.to("ipex"))
+        sums = moved.sum(3)
+    torch.testing.assert_close(products.cpu(), torch.nn.functional.linear(windows, weight))
+    torch.testing.assert_close(sums.cpu(), windows.sum(3))
