@@ -37,6 +37,27 @@ Layout transpose(Layout layout) {
   return layout;
 }
 
+// Whether no two elements share their place; strides of dimensions of size 1 do not matter.
+bool disjoint(const Layout& layout) {
+  std::array<int, Layout::kMaxRank> order;
+  int count = 0;
+  for (int dim = 0; dim < layout.rank; ++dim) {
+    if (layout.sizes[dim] == 1)
+      continue;
+    int place = count++;
+    for (; place > 0 && layout.strides[order[place - 1]] > layout.strides[dim]; --place)
+      order[place] = order[place - 1];
+    order[place] = dim;
+  }
+  int64_t end = 1; // of what the dimensions so far span
+  for (int i = 0; i < count; ++i) {
+    if (layout.strides[order[i]] < end)
+      return false;
+    end = layout.strides[order[i]] * (layout.sizes[order[i]] - 1) + end;
+  }
+  return true;
+}
+
 // Gives dimensions of size 1 strides that oneDNN understands. False when neither rows nor columns are adjacent, or when
 // they overlap.
 bool normalize(Layout& layout) {
@@ -56,7 +77,8 @@ bool normalize(Layout& layout) {
     if (layout.sizes[0] == 1)
       layout.strides[0] = rows * columns;
   }
-  return (column_stride == 1 && row_stride >= columns) || (row_stride == 1 && column_stride >= rows);
+  const bool adjacent = (column_stride == 1 && row_stride >= columns) || (row_stride == 1 && column_stride >= rows);
+  return adjacent && (layout.rank == 2 || disjoint(layout));
 }
 
 bool in_rows(const Layout& layout) {
@@ -92,27 +114,6 @@ forms::Operand with_rows(const forms::Operand& operand, int64_t rows) {
   copy_bytes(dense.data, made.data, bytes);
   std::memset(static_cast<char*>(made.data) + bytes, 0, rows * row_bytes - bytes);
   return {made.data, made.layout, made.tensor, made.pin};
-}
-
-// Whether no two elements share their place; strides of dimensions of size 1 do not matter.
-bool disjoint(const Layout& layout) {
-  std::array<int, Layout::kMaxRank> order;
-  int count = 0;
-  for (int dim = 0; dim < layout.rank; ++dim) {
-    if (layout.sizes[dim] == 1)
-      continue;
-    int place = count++;
-    for (; place > 0 && layout.strides[order[place - 1]] > layout.strides[dim]; --place)
-      order[place] = order[place - 1];
-    order[place] = dim;
-  }
-  int64_t end = 1; // of what the dimensions so far span
-  for (int i = 0; i < count; ++i) {
-    if (layout.strides[order[i]] < end)
-      return false;
-    end = layout.strides[order[i]] * (layout.sizes[order[i]] - 1) + end;
-  }
-  return true;
 }
 
 c10::DimVector result_sizes(const at::Tensor& a, const at::Tensor& b) {

@@ -222,5 +222,11 @@ def test_overlapping_views_are_read_by_native_kernels():
     with torch.ipex.fallback_policy("error"):
         products = torch.nn.functional.linear(moved, weight.to("ipex"))
         sums = moved.sum(3)
+        batches = torch.bmm(
+            x.to("ipex").as_strided((4, 8, 8), (8, 8, 1)), x.to("ipex").as_strided((4, 8, 8), (4, 8, 1))
+        )
     torch.testing.assert_close(products.cpu(), torch.nn.functional.linear(windows, weight))
     torch.testing.assert_close(sums.cpu(), windows.sum(3))
+    torch.testing.assert_close(
+        batches.cpu(), torch.bmm(x.as_strided((4, 8, 8), (8, 8, 1)), x.as_strided((4, 8, 8), (4, 8, 1)))
+    )
