@@ -24,9 +24,11 @@
 #include "forms/packed.h"
 #include "forms/reorder.h"
 #include "forms/storage.h"
+#include "ops/column_sum.h"
 #include "ops/convolution_geometry.h"
 #include "ops/kernels.h"
-#include "ops/matmul.h"
+#include "ops/tiled_convolution.h"
+#include "ops/tiled_product.h"
 
 namespace ipex::ops {
 
@@ -53,51 +55,33 @@ bool weights_are_wrong(const onednn::Convolution& spec) {
   return strided && std::min(spec.weights.sizes[first - 1], spec.weights.sizes[first - 2]) < kFew;
 }
 
+// `kernel` null: by our own loops. Weights packed for this alone would only take memory: an optimiser is about to
+// change them.
 at::Tensor diff_src(
     const ConvolutionCall& call,
-    const onednn::Primitive& kernel,
+    const Kernel& kernel,
     const forms::Operand& diff_dst,
     const at::Tensor& src,
     const at::Tensor& weight,
     bool has_bias) {
-  // Weights packed for this kernel alone would only take memory: an optimiser is about to change them.
-  const auto forward = find(call.spec, onednn::Convolution::kForward, has_bias);
-  const bool keep = forward && forward->weights() == kernel.weights();
-  const auto weights = forms::pack(weight, call.weights, kernel.weights(), keep);
   auto dst = forms::make_result(src.sizes(), call.strides(src.sizes()), call.spec.src.strides_ref(), src.options());
-  kernel.run({{DNNL_ARG_DIFF_DST, diff_dst.data}, {DNNL_ARG_WEIGHTS, weights.data}, {DNNL_ARG_DIFF_SRC, dst.data}});
+  if (!kernel) {
+    const auto view = panel_view(exchange_channels(call.weights));
+    const auto weights = forms::pack(weight, view, panels(view), /*keep=*/false);
+    tiled_convolution_diff_src(call, diff_dst.data, weights.data, dst.data);
+    return dst.tensor;
+  }
+  const auto forward = find(call.spec, onednn::Convolution::kForward, has_bias);
+  const bool keep = forward && forward->weights() == kernel->weights();
+  const auto weights = forms::pack(weight, call.weights, kernel->weights(), keep);
+  kernel->run({{DNNL_ARG_DIFF_DST, diff_dst.data}, {DNNL_ARG_WEIGHTS, weights.data}, {DNNL_ARG_DIFF_SRC, dst.data}});
   return dst.tensor;
 }
 
-// Whether every weight meets every pixel: the sum over pixels is then a product of matrices.
-bool is_product(const ConvolutionCall& call) {
-  const auto& geometry = call.spec.geometry;
-  if (geometry.transposed || call.groups != 1 || call.spec.dst.dtype != dnnl::memory::data_type::f32)
-    return false;
-  for (int i = 0; i < geometry.spatial; ++i)
-    if (call.spec.weights.sizes[2 + i] != 1 || geometry.strides[i] != 1 || geometry.padding_begin[i] != 0 ||
-        geometry.padding_end[i] != 0)
-      return false;
-  return true;
-}
-
-// diff_weights [O, I] = diff_dst [P, O] transposed x src [P, I], P being all pixels. On AVX2 oneDNN's convolution kernel
-// does this at two thirds of the speed of its matrix product. False when there is no kernel for the product.
-bool multiply_pixels(const forms::Operand& diff_dst, const forms::Operand& src, const at::Tensor& weights) {
-  const int64_t out = weights.size(0), in = weights.size(1), pixels = src.layout.elements() / in;
-  const auto dtype = src.layout.dtype;
-  forms::Operand left = diff_dst, right = src;
-  left.layout = onednn::Layout::strided(dtype, {out, pixels}, {1, out});
-  right.layout = onednn::Layout::dense(dtype, {pixels, in});
-  const auto product = Product::plan(std::move(left), std::move(right), onednn::Layout::dense(dtype, {out, in}));
-  if (product)
-    product->run(write_bytes(weights));
-  return product.has_value();
-}
-
+// `kernel` null: by our own loops.
 std::tuple<at::Tensor, at::Tensor> diff_weights(
     const ConvolutionCall& call,
-    const onednn::Primitive& kernel,
+    const Kernel& kernel,
     const forms::Operand& diff_dst,
     const at::Tensor& input,
     const at::Tensor& weight,
@@ -105,21 +89,31 @@ std::tuple<at::Tensor, at::Tensor> diff_weights(
   const auto src = forms::read_as(input, call.spec.src.strides_ref());
   at::Tensor weights = at::empty_strided(weight.sizes(), call.diff_weights_strides(weight.sizes()), weight.options());
   at::Tensor bias = has_bias ? at::empty({call.dst_sizes[1]}, weight.options()) : at::Tensor();
-  if (!has_bias && is_product(call) && kernel.implementation() == "jit_1x1:avx2" &&
-      multiply_pixels(diff_dst, src, weights))
-    return {weights, bias};
   const auto desc = convolution_weights(weights, call.spec.geometry.transposed, call.groups).desc();
-  const bool direct = desc == kernel.weights();
-  const auto bytes = static_cast<int64_t>(kernel.weights().get_size());
-  const at::Tensor packed = direct ? at::Tensor() : at::empty({bytes}, weight.options().dtype(at::kByte));
-  void* to = write_bytes(direct ? weights : packed);
-  kernel.run(
-      {{DNNL_ARG_SRC, src.data},
-       {DNNL_ARG_DIFF_DST, diff_dst.data},
-       {DNNL_ARG_DIFF_WEIGHTS, to},
-       {DNNL_ARG_DIFF_BIAS, has_bias ? write_bytes(bias) : nullptr}});
+  const auto made = kernel
+      ? kernel->weights()
+      : onednn::Layout::strided(
+            call.weights.dtype, call.weights.sizes_ref(), forms::channels_last_strides(call.weights.sizes_ref()))
+            .desc();
+  const bool direct = desc == made;
+  const at::Tensor elsewhere =
+      direct ? at::Tensor() : at::empty({static_cast<int64_t>(made.get_size())}, weight.options().dtype(at::kByte));
+  void* to = write_bytes(direct ? weights : elsewhere);
+  void* to_bias = has_bias ? write_bytes(bias) : nullptr;
+  if (kernel) {
+    kernel->run(
+        {{DNNL_ARG_SRC, src.data},
+         {DNNL_ARG_DIFF_DST, diff_dst.data},
+         {DNNL_ARG_DIFF_WEIGHTS, to},
+         {DNNL_ARG_DIFF_BIAS, to_bias}});
+  } else {
+    tiled_convolution_diff_weights(call, src.data, diff_dst.data, to);
+    if (has_bias)
+      column_sum(
+          diff_dst.data, to_bias, diff_dst.layout.elements() / bias.numel(), bias.numel(), weight.scalar_type());
+  }
   if (!direct)
-    forms::reorder(kernel.weights(), to, desc, write_bytes(weights));
+    forms::reorder(made, to, desc, write_bytes(weights));
   return {weights, bias};
 }
 
@@ -141,12 +135,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   const bool fits = call && grad_output.sizes() == call->dst_sizes && forms::readable(grad_output) &&
       grad_output.scalar_type() == input.scalar_type();
   const bool wants_data = output_mask[0], wants_bias = output_mask[2], wants_weights = output_mask[1] || wants_bias;
+  const bool tiled_data = fits && takes_tiled_convolution(*call);
+  const bool tiled_weights = fits && takes_tiled_diff_weights(*call);
   Kernel data, weights;
-  if (fits && wants_data)
+  if (fits && wants_data && !tiled_data)
     data = find(call->spec, onednn::Convolution::kBackwardData, false);
-  if (fits && wants_weights && !(output_mask[1] && weights_are_wrong(call->spec)))
+  if (fits && wants_weights && !tiled_weights && !(output_mask[1] && weights_are_wrong(call->spec)))
     weights = find(call->spec, onednn::Convolution::kBackwardWeights, wants_bias);
-  if (!fits || (wants_data && !data) || (wants_weights && !weights))
+  if (!fits || (wants_data && !tiled_data && !data) || (wants_weights && !tiled_weights && !weights))
     return fallback<at::_ops::convolution_backward>(
         grad_output,
         input,
@@ -165,9 +161,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
     return results;
   const auto diff_dst = forms::read_as(grad_output, call->spec.dst.strides_ref());
   if (wants_data)
-    std::get<0>(results) = diff_src(*call, *data, diff_dst, input, weight, bias_sizes.has_value());
+    std::get<0>(results) = diff_src(*call, data, diff_dst, input, weight, bias_sizes.has_value());
   if (wants_weights) {
-    auto [made, bias] = diff_weights(*call, *weights, diff_dst, input, weight, wants_bias);
+    auto [made, bias] = diff_weights(*call, weights, diff_dst, input, weight, wants_bias);
     if (output_mask[1])
       std::get<1>(results) = made;
     std::get<2>(results) = bias;

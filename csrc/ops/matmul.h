@@ -8,6 +8,7 @@
 #include "forms/operand.h"
 #include "forms/packed.h"
 #include "onednn/primitive.h"
+#include "simd/kernels.h"
 
 namespace ipex::ops {
 
@@ -58,6 +59,9 @@ class Product {
 
  private:
   bool plan_small(const onednn::Layout& dst);
+  // By our own loops, of packed weights or of weights as they lie.
+  void plan_tiled(const Weights::Parameter& parameter);
+  bool plan_tiled(const onednn::Layout& dst, Factors factors);
   // `parameter`: the packed copy stays on it; nothing: a copy of weights_ for this product alone.
   bool plan_packed(const std::optional<Weights::Parameter>& parameter, const onednn::Layout& dst, bool has_bias);
   bool plan_plain(onednn::Layout dst, Factors factors, bool has_bias);
@@ -65,7 +69,8 @@ class Product {
   forms::Operand src_;
   forms::Operand weights_;
   forms::PackedWeights packed_; // used instead of weights_ when it has data
-  std::shared_ptr<const onednn::Primitive> kernel_; // null: small_product.h
+  std::shared_ptr<const onednn::Primitive> kernel_; // null: tiled_ or small_product.h
+  std::optional<simd::MatrixProduct> tiled_;
   forms::Result padded_dst_; // dst with more rows, when the kernel wants them
   int64_t wanted_bytes_ = 0; // of dst without them
   float alpha_ = 1;

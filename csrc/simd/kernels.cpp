@@ -2,6 +2,7 @@
 #include "simd/kernels.h"
 
 #include "simd/attention.h"
+#include "simd/matrix_product.h"
 #include "simd/recurrent.h"
 
 namespace ipex::simd::IPEX_SIMD {
@@ -15,6 +16,8 @@ const Kernels kKernels{
     recurrent_step,
     recurrent_backward_gates,
     recurrent_backward_state,
+    matrix_product_scratch,
+    matrix_product,
     sum_rows,
 };
 

@@ -83,6 +83,44 @@ struct RecurrentBackward {
 
 constexpr int64_t kPanel = 16;
 
+// Rows of adjacent floats somewhere in memory: at even distances, or each where a table says.
+template <class T>
+struct Rows {
+  T* first = nullptr;
+  int64_t stride = 0;
+  T* const* table = nullptr;
+};
+
+// dst [rows, columns] = left [rows, segments * depth] x right [segments * depth, columns] + bias.
+struct MatrixProduct {
+  enum class Left : int32_t {
+    rows, // rows of left; a table has an entry per segment and row, [segments, rows]
+    columns, // columns of left, one per element of the depth; one segment
+  };
+  enum class Right : int32_t {
+    panels, // [columns / 16, segments, depth, 16], `stride` from panel to panel; zeros after the last column
+    rows, // rows of right, one per element of the depth, and such a table per group of columns; one segment
+    columns, // columns of right; one segment
+  };
+  int64_t rows, columns;
+  int64_t depth;
+  int64_t segments = 1;
+  Left left_kind = Left::rows;
+  Right right_kind = Right::panels;
+  bool accumulate = false; // add to what dst holds; without bias
+  Rows<const float> left, right;
+  Rows<float> dst;
+  const float* bias = nullptr; // [columns]
+  const int32_t* panel_segments = nullptr; // where in a panel each segment is; null: in order
+  int64_t group = 0; // columns that share a table, a multiple of 16; 0: all
+};
+
+// The part of dst that one call makes; panels are 16 columns.
+struct ProductBlock {
+  int64_t first_row, last_row;
+  int64_t first_panel, last_panel;
+};
+
 struct Kernels {
   // Work memory for one thread, in bytes.
   int64_t (*attention_scratch)(const Attention& call);
@@ -99,6 +137,10 @@ struct Kernels {
   // The gates' gradients of a step, from those of the states; then the states' gradients of the step before.
   void (*recurrent_backward_gates)(const RecurrentBackward& call, int64_t step, int64_t begin, int64_t end);
   void (*recurrent_backward_state)(const RecurrentBackward& call, int64_t step, int64_t begin, int64_t end);
+
+  // Work memory for one thread, in bytes, and the product.
+  int64_t (*matrix_product_scratch)();
+  void (*matrix_product)(const MatrixProduct& product, const ProductBlock& block, float* scratch);
 
   // sums[c] = sum of rows[r][c] over all r.
   void (*sum_rows)(const float* rows, int64_t count, int64_t columns, float* sums);

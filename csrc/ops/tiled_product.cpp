@@ -1,0 +1,102 @@
+// Cuts a product into blocks that the threads take one after the other, so that none waits for a core that is disturbed.
+#include "ops/tiled_product.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "core/recorder.h"
+#include "onednn/engine.h"
+#include "onednn/scratchpad.h"
+#include "onednn/verbose.h"
+#include "ops/simd.h"
+
+namespace ipex::ops {
+
+namespace {
+
+// Multiplications that pay for waking another thread.
+constexpr int64_t kPerThread = 1 << 18;
+constexpr int64_t kBlocksPerThread = 4;
+
+struct Blocks {
+  int64_t rows, panels; // of a block
+  int64_t across, down; // number of blocks
+};
+
+int64_t divide_up(int64_t value, int64_t by) {
+  return (value + by - 1) / by;
+}
+
+Blocks cut(const simd::MatrixProduct& p, int64_t threads) {
+  using Product = simd::MatrixProduct;
+  const int64_t panels = divide_up(p.columns, simd::kPanel);
+  if (threads == 1)
+    return {p.rows, panels, 1, 1};
+  constexpr int64_t kTile = 12;
+  const bool packs_left = p.left_kind == Product::Left::columns, packs_right = p.right_kind != Product::Right::panels;
+  // Equal blocks of at most so many rows: what a core's own cache holds, and what makes up for packing a panel.
+  const int64_t most = packs_left || packs_right ? 240 : 132;
+  int64_t rows = divide_up(divide_up(p.rows, divide_up(p.rows, most)), kTile) * kTile, width = panels;
+  const auto count = [&] { return divide_up(p.rows, rows) * divide_up(panels, width); };
+  const int64_t narrowest = packs_left ? 8 : 1;
+  while (count() < kBlocksPerThread * threads && width > narrowest)
+    width = std::max(narrowest, divide_up(width, 2));
+  while (count() < kBlocksPerThread * threads && rows > 2 * kTile && !packs_right)
+    rows = divide_up(divide_up(rows, 2), kTile) * kTile;
+  return {rows, width, divide_up(panels, width), divide_up(p.rows, rows)};
+}
+
+} // namespace
+
+bool takes_tiled_products(dnnl::memory::data_type dtype) {
+  static const bool here = simd_kernels() == &simd::avx2::kKernels;
+  return here && dtype == dnnl::memory::data_type::f32;
+}
+
+onednn::Layout panel_view(const onednn::Layout& weights) {
+  onednn::Layout view = weights;
+  if (view.rank == 2) { // oneDNN has no name for such a layout of two dimensions
+    view.rank = 3;
+    view.sizes[2] = 1;
+    view.strides[2] = 1;
+  }
+  return view;
+}
+
+dnnl::memory::desc panels(const onednn::Layout& view) {
+  using tag = dnnl::memory::format_tag;
+  const tag tags[] = {tag::Acb16a, tag::Acdb16a, tag::Acdeb16a};
+  return {dnnl::memory::dims(view.sizes.begin(), view.sizes.begin() + view.rank), view.dtype, tags[view.rank - 3]};
+}
+
+void run_tiled(const char* op, const simd::MatrixProduct& product, c10::function_ref<std::string()> problem) {
+  if (C10_UNLIKELY(recorder::active()))
+    recorder::note_primitive(op, kTiledImplementation);
+  const onednn::LoggedExecution log(op, kTiledImplementation, problem);
+  const simd::Kernels& kernels = *simd_kernels();
+  const auto scratch = static_cast<size_t>(kernels.matrix_product_scratch());
+  const int64_t work = product.rows * product.columns * product.depth * product.segments;
+  const int64_t threads =
+      at::in_parallel_region() ? 1 : std::clamp<int64_t>(work / kPerThread, 1, at::get_num_threads());
+  const Blocks blocks = cut(product, threads);
+  const int64_t panels = divide_up(product.columns, simd::kPanel), count = blocks.across * blocks.down;
+  std::atomic<int64_t> next{0};
+  const auto work_off = [&](int64_t, int64_t) {
+    auto* memory = static_cast<float*>(onednn::scratchpad(scratch));
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+      const int64_t row = i % blocks.down * blocks.rows, panel = i / blocks.down * blocks.panels;
+      kernels.matrix_product(
+          product,
+          {row, std::min(product.rows, row + blocks.rows), panel, std::min(panels, panel + blocks.panels)},
+          memory);
+    }
+  };
+  if (threads == 1)
+    work_off(0, 1);
+  else
+    at::parallel_for(0, threads, 1, work_off);
+}
+
+} // namespace ipex::ops
