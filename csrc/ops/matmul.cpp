@@ -9,8 +9,8 @@
 // The 43 is a kernel of oneDNN that reads few rows of src against weights whose rows are a multiple of 4096 bytes apart,
 // which fall into one set of the cache; packing at every call (72) beats it. Otherwise packing pays only when the copy
 // is used again, and weights in training are written after each use. Backward products do not differ.
-// Our own loops (tiled_product.h), where they serve, reach 87 to 96 in all these shapes with packed weights and 80 to 90
-// with weights as they lie.
+// Our own loops (tiled_product.h) reach 87 to 96 in all these shapes with packed weights; with weights as they lie, which
+// they would have to pack for each product, they are no faster than oneDNN.
 #include "ops/matmul.h"
 
 #include <ATen/ExpandUtils.h>
@@ -183,8 +183,6 @@ std::optional<Product> Product::plan(
     product.src_.layout.strides[0] = 0;
     product.src_ = copied(product.src_);
   }
-  if (multiplications >= kSmallestPacked && product.plan_tiled(dst, factors))
-    return product;
   if (!product.plan_plain(dst, factors, has_bias))
     return std::nullopt;
   const bool slow = packable && rows >= 16 && rows < 320 && layout.sizes[0] >= 256 && in_rows(layout) &&
@@ -210,30 +208,6 @@ void Product::plan_tiled(const Weights::Parameter& parameter) {
   tiled_->left = {static_cast<const float*>(src_.data), src_.layout.strides[0], nullptr};
   tiled_->right = {static_cast<const float*>(packed_.data), view.sizes[1] * simd::kPanel, nullptr};
   tiled_->dst.stride = tiled_->columns;
-}
-
-bool Product::plan_tiled(const Layout& layout, Factors factors) {
-  using Tiled = simd::MatrixProduct;
-  Layout dst = layout;
-  if (!takes_tiled_products(dst.dtype) || dst.rank != 2 || factors.alpha != 1 ||
-      (factors.beta != 0 && factors.beta != 1) || !in_rows(dst))
-    return false;
-  // A panel is packed for every block of rows: too few of them, or of columns, are better left to oneDNN.
-  constexpr int64_t kFewest = 32;
-  const auto &left = src_.layout, &right = weights_.layout;
-  if (dst.sizes[0] < kFewest || dst.sizes[1] < simd::kPanel || left.sizes[1] < simd::kPanel)
-    return false;
-  tiled_.emplace();
-  tiled_->rows = dst.sizes[0];
-  tiled_->columns = dst.sizes[1];
-  tiled_->depth = left.sizes[1];
-  tiled_->accumulate = factors.beta == 1;
-  tiled_->left_kind = in_rows(left) ? Tiled::Left::rows : Tiled::Left::columns;
-  tiled_->left = {static_cast<const float*>(src_.data), left.strides[in_rows(left) ? 0 : 1], nullptr};
-  tiled_->right_kind = in_rows(right) ? Tiled::Right::rows : Tiled::Right::columns;
-  tiled_->right = {static_cast<const float*>(weights_.data), right.strides[in_rows(right) ? 0 : 1], nullptr};
-  tiled_->dst.stride = dst.strides[0];
-  return true;
 }
 
 bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, const Layout& dst, bool has_bias) {
@@ -293,8 +267,7 @@ void Product::run(void* dst, const void* bias) const {
     product.bias = static_cast<const float*>(bias);
     return run_tiled("matmul", product, [&] {
       return c10::str(
-          "undef,src_f32 wei_f32", product.right_kind == simd::MatrixProduct::Right::panels ? "::blocked:Ab16a" : "",
-          " dst_f32,,,", product.rows, "x", product.depth, ":", product.depth, "x", product.columns);
+          "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,,,", product.rows, "x", product.depth, ":", product.depth, "x", product.columns);
     });
   }
   if (!kernel_) {

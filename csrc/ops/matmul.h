@@ -59,9 +59,8 @@ class Product {
 
  private:
   bool plan_small(const onednn::Layout& dst);
-  // By our own loops, of packed weights or of weights as they lie.
+  // By our own loops.
   void plan_tiled(const Weights::Parameter& parameter);
-  bool plan_tiled(const onednn::Layout& dst, Factors factors);
   // `parameter`: the packed copy stays on it; nothing: a copy of weights_ for this product alone.
   bool plan_packed(const std::optional<Weights::Parameter>& parameter, const onednn::Layout& dst, bool has_bias);
   bool plan_plain(onednn::Layout dst, Factors factors, bool has_bias);

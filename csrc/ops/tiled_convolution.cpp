@@ -280,8 +280,7 @@ void tiled_convolution_diff_weights(
   const auto problem = [&] { return shape.problem("backward_weights"); };
   const int64_t points = volume(shape.dst), pixels = volume(shape.src);
   simd::MatrixProduct product;
-  product.left_kind = simd::MatrixProduct::Left::columns;
-  product.right_kind = simd::MatrixProduct::Right::rows;
+  product.operands = simd::MatrixProduct::Operands::gradient;
   product.rows = shape.out;
   product.columns = shape.taps * shape.in;
   product.depth = shape.images * points;

@@ -30,20 +30,19 @@ int64_t divide_up(int64_t value, int64_t by) {
 }
 
 Blocks cut(const simd::MatrixProduct& p, int64_t threads) {
-  using Product = simd::MatrixProduct;
   const int64_t panels = divide_up(p.columns, simd::kPanel);
   if (threads == 1)
     return {p.rows, panels, 1, 1};
   constexpr int64_t kTile = 12;
-  const bool packs_left = p.left_kind == Product::Left::columns, packs_right = p.right_kind != Product::Right::panels;
+  const bool packs = p.operands == simd::MatrixProduct::Operands::gradient;
   // Equal blocks of at most so many rows: what a core's own cache holds, and what makes up for packing a panel.
-  const int64_t most = packs_left || packs_right ? 240 : 132;
+  const int64_t most = packs ? 240 : 132;
   int64_t rows = divide_up(divide_up(p.rows, divide_up(p.rows, most)), kTile) * kTile, width = panels;
   const auto count = [&] { return divide_up(p.rows, rows) * divide_up(panels, width); };
-  const int64_t narrowest = packs_left ? 8 : 1;
+  const int64_t narrowest = packs ? 8 : 1;
   while (count() < kBlocksPerThread * threads && width > narrowest)
     width = std::max(narrowest, divide_up(width, 2));
-  while (count() < kBlocksPerThread * threads && rows > 2 * kTile && !packs_right)
+  while (count() < kBlocksPerThread * threads && rows > 2 * kTile && !packs)
     rows = divide_up(divide_up(rows, 2), kTile) * kTile;
   return {rows, width, divide_up(panels, width), divide_up(p.rows, rows)};
 }

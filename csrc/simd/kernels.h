@@ -93,21 +93,19 @@ struct Rows {
 
 // dst [rows, columns] = left [rows, segments * depth] x right [segments * depth, columns] + bias.
 struct MatrixProduct {
-  enum class Left : int32_t {
-    rows, // rows of left; a table has an entry per segment and row, [segments, rows]
-    columns, // columns of left, one per element of the depth; one segment
+  enum class Operands : int32_t {
+    // left: its rows; a table has an entry per segment and row, [segments, rows].
+    // right: [columns / 16, segments, depth, 16], `stride` from panel to panel; zeros after the last column.
+    weights,
+    // left: its columns, one per element of the depth; one segment.
+    // right: its rows, likewise; a table has `depth` entries per group of columns.
+    gradient,
   };
-  enum class Right : int32_t {
-    panels, // [columns / 16, segments, depth, 16], `stride` from panel to panel; zeros after the last column
-    rows, // rows of right, one per element of the depth, and such a table per group of columns; one segment
-    columns, // columns of right; one segment
-  };
+  Operands operands = Operands::weights;
+  bool accumulate = false; // add to what dst holds; without bias
   int64_t rows, columns;
   int64_t depth;
   int64_t segments = 1;
-  Left left_kind = Left::rows;
-  Right right_kind = Right::panels;
-  bool accumulate = false; // add to what dst holds; without bias
   Rows<const float> left, right;
   Rows<float> dst;
   const float* bias = nullptr; // [columns]

@@ -18,6 +18,11 @@ constexpr int64_t kBlockRows = 132;
 constexpr int64_t kPackedChunk = 256;
 constexpr int64_t kPackedBlockRows = 240;
 
+// Between packed rows, so that they do not all begin in the same lines of a cache.
+constexpr int64_t kRowGap = 16;
+
+constexpr int64_t kLine = 64 / sizeof(float); // floats in a line of the caches
+
 // Part of the depth: `segments` whole segments from `segment` on, or elements of one.
 struct Chunk {
   int64_t segment, segments;
@@ -41,6 +46,25 @@ struct Left {
   }
 };
 
+// Lines of memory that are asked for ahead of their use, a few at a time: `per_row` of them every `stride` bytes.
+struct Fetch {
+  const char* row = nullptr;
+  int64_t stride = 0;
+  int64_t per_row = 1;
+  int64_t lines = 0;
+  int64_t next = 0; // in the row
+
+  void ask(int64_t count) {
+    for (count = least(count, lines), lines -= count; count > 0; --count) {
+      __builtin_prefetch(row + 64 * next, 0, 2);
+      if (++next == per_row) {
+        next = 0;
+        row += stride;
+      }
+    }
+  }
+};
+
 struct Tile {
   Chunk chunk;
   Left left;
@@ -50,14 +74,10 @@ struct Tile {
   float* dst[kTileRows];
   const float* initial; // 16 numbers that the sums start with; null: what dst holds
   int64_t columns; // that dst has
-  const char* fetch; // lines to have in the cache soon
-  int64_t fetch_lines;
 };
 
 template <int kRows>
 inline __attribute__((always_inline)) void run(const Tile& t, int64_t row) {
-  for (int64_t line = 0; line < t.fetch_lines; ++line)
-    __builtin_prefetch(t.fetch + 64 * line, 0, 2);
   V acc[kRows][kVectors];
   float edge[kPanel] = {};
 #pragma GCC unroll 16
@@ -124,6 +144,7 @@ inline int64_t tile_rows(int64_t left) {
 
 // to[r][k] = rows[k][r]: four by four where there are as many.
 void pack_left(const Rows<const float>& rows, int64_t first, int64_t depth, int64_t row, int64_t count, float* to) {
+  const int64_t stride = depth + kRowGap;
   int64_t k = 0;
   for (; k + 4 <= depth; k += 4) {
     const float* from[4];
@@ -134,68 +155,61 @@ void pack_left(const Rows<const float>& rows, int64_t first, int64_t depth, int6
       __m128 a = _mm_loadu_ps(from[0] + r), b = _mm_loadu_ps(from[1] + r), c = _mm_loadu_ps(from[2] + r),
              d = _mm_loadu_ps(from[3] + r);
       _MM_TRANSPOSE4_PS(a, b, c, d);
-      _mm_storeu_ps(to + r * depth + k, a);
-      _mm_storeu_ps(to + (r + 1) * depth + k, b);
-      _mm_storeu_ps(to + (r + 2) * depth + k, c);
-      _mm_storeu_ps(to + (r + 3) * depth + k, d);
+      _mm_storeu_ps(to + r * stride + k, a);
+      _mm_storeu_ps(to + (r + 1) * stride + k, b);
+      _mm_storeu_ps(to + (r + 2) * stride + k, c);
+      _mm_storeu_ps(to + (r + 3) * stride + k, d);
     }
     for (; r < count; ++r)
       for (int i = 0; i < 4; ++i)
-        to[r * depth + k + i] = from[i][r];
+        to[r * stride + k + i] = from[i][r];
   }
   for (; k < depth; ++k)
     for (int64_t r = 0; r < count; ++r)
-      to[r * depth + k] = row_of(rows, first + k)[row + r];
+      to[r * stride + k] = row_of(rows, first + k)[row + r];
 }
 
-// to[k][c] = rows[k][column + c], zero where there are no more columns.
-void pack_rows(const Rows<const float>& rows, int64_t first, int64_t depth, int64_t column, int64_t columns, float* to) {
-  if (columns >= kPanel)
-    for (int64_t k = 0; k < depth; ++k, to += kPanel) {
-      const float* from = row_of(rows, first + k) + column;
-      for (int v = 0; v < kVectors; ++v)
-        store(to + v * kLanes, load(from + v * kLanes));
+// to[p][k][c] = rows[k][column + 16 p + c] for `panels` panels, zero where there are no more columns.
+void pack_rows(
+    const Rows<const float>& rows,
+    int64_t first,
+    int64_t depth,
+    int64_t column,
+    int64_t columns,
+    int64_t panels,
+    float* to) {
+  const int64_t whole = columns / kPanel;
+  for (int64_t k = 0; k < depth; ++k, to += kPanel) {
+    const float* from = row_of(rows, first + k) + column;
+    float* out = to;
+    for (int64_t p = 0; p < panels; ++p, from += kPanel, out += depth * kPanel) {
+      if (p < whole)
+        for (int v = 0; v < kVectors; ++v)
+          store(out + v * kLanes, load(from + v * kLanes));
+      else
+        for (int64_t c = 0; c < kPanel; ++c)
+          out[c] = p * kPanel + c < columns ? from[c] : 0;
     }
-  else
-    for (int64_t k = 0; k < depth; ++k, to += kPanel) {
-      const float* from = row_of(rows, first + k) + column;
-      for (int64_t c = 0; c < kPanel; ++c)
-        to[c] = c < columns ? from[c] : 0;
-    }
-}
-
-// to[k][c] = rows[column + c][k].
-void pack_columns(const Rows<const float>& rows, int64_t first, int64_t depth, int64_t column, int64_t columns, float* to) {
-  for (int64_t c = 0; c < kPanel; c += 4) {
-    const float* from[4];
-    for (int i = 0; i < 4; ++i)
-      from[i] = row_of(rows, column + (c + i < columns ? c + i : 0)) + first;
-    float* out = to + c;
-    int64_t k = 0;
-    for (; k + 4 <= depth; k += 4, out += 4 * kPanel) {
-      __m128 p = _mm_loadu_ps(from[0] + k), q = _mm_loadu_ps(from[1] + k), r = _mm_loadu_ps(from[2] + k),
-             s = _mm_loadu_ps(from[3] + k);
-      _MM_TRANSPOSE4_PS(p, q, r, s);
-      _mm_storeu_ps(out, p);
-      _mm_storeu_ps(out + kPanel, q);
-      _mm_storeu_ps(out + 2 * kPanel, r);
-      _mm_storeu_ps(out + 3 * kPanel, s);
-    }
-    for (; k < depth; ++k, out += kPanel)
-      for (int i = 0; i < 4; ++i)
-        out[i] = from[i][k];
   }
 }
 
-void pack_right(const MatrixProduct& p, const Chunk& chunk, int64_t column, int64_t columns, float* to) {
-  if (p.right_kind == MatrixProduct::Right::columns)
-    return pack_columns(p.right, chunk.first, chunk.depth, column, columns, to);
+// Panels that are packed together: a row that lies in a page of its own is visited once for all of them.
+constexpr int64_t kTogether = 4;
+
+// The panels from `panel` on, up to `last` and kTogether; returns how many.
+int64_t pack_right(const MatrixProduct& p, const Chunk& chunk, int64_t panel, int64_t last, float* to) {
+  const int64_t column = panel * kPanel;
   Rows<const float> rows = p.right;
+  int64_t end = p.columns, in_group = column;
   if (p.group != 0) {
-    rows.table += column / p.group * p.depth;
-    column %= p.group;
+    const int64_t group = column / p.group;
+    rows.table += group * p.depth;
+    in_group -= group * p.group;
+    end = (group + 1) * p.group;
   }
-  pack_rows(rows, chunk.first, chunk.depth, column, columns, to);
+  const int64_t panels = least(least(kTogether, last - panel), (end - column + kPanel - 1) / kPanel);
+  pack_rows(rows, chunk.first, chunk.depth, in_group, end - column, panels, to);
+  return panels;
 }
 
 // The chunk that begins at `segment` and, in it, at `first`.
@@ -209,77 +223,101 @@ Chunk next_chunk(const MatrixProduct& p, int64_t segment, int64_t first, int64_t
   return {segment, least((p.segments + parts - 1) / parts, p.segments - segment), 0, p.depth};
 }
 
+// The tiles of one panel in a block of rows.
+void run_panel(Tile& t, const MatrixProduct& p, int64_t row, int64_t rows, int64_t panel, Fetch& left, Fetch& right) {
+  const int64_t column = panel * kPanel;
+  t.columns = least(kPanel, p.columns - column);
+  const int64_t right_lines = right.lines / ((rows + kTileRows - 1) / kTileRows) + 1;
+  for (int64_t r = 0, count; r < rows; r += count) {
+    count = tile_rows(rows - r);
+    for (int64_t i = 0; i < count; ++i)
+      t.dst[i] = row_of(p.dst, row + r + i) + column;
+    left.ask(kTileRows * left.per_row);
+    right.ask(right_lines);
+    run_some<kTileRows>(t, r, count);
+  }
+}
+
+// One chunk of the depth for a block of rows, with packed weights.
+void multiply_weights(const MatrixProduct& p, const ProductBlock& block, const Chunk& chunk, int64_t rows) {
+  const int64_t row = block.first_row, lines = chunk.segments * chunk.depth;
+  const bool begins = chunk.segment == 0 && chunk.first == 0 && !p.accumulate;
+  Tile t;
+  t.chunk = chunk;
+  t.panel_segments = p.panel_segments;
+  t.segment_stride = p.depth * kPanel;
+  t.left = {p.left.first + row * p.left.stride, p.left.stride, p.left.table ? p.left.table + row : nullptr, p.rows};
+  // The first panel meets rows that come from far away, except those of a convolution that were just used.
+  Fetch left;
+  if (!p.left.table) {
+    left.row = reinterpret_cast<const char*>(t.left.row(0, kTileRows) + chunk.first);
+    left.stride = p.left.stride * static_cast<int64_t>(sizeof(float));
+    left.per_row = (chunk.depth + kLine - 1) / kLine;
+    left.lines = left.per_row * (rows > kTileRows ? rows - kTileRows : 0);
+  }
+  const float* chunks = p.right.first + chunk.first * kPanel;
+  for (int64_t c = block.first_panel; c < block.last_panel; ++c) {
+    t.right = chunks + c * p.right.stride;
+    // What comes next when segments are in order, as most are; otherwise nothing is lost but the time of asking.
+    const float* next =
+        c + 1 < block.last_panel ? t.right + p.right.stride : chunks + block.first_panel * p.right.stride + lines * kPanel;
+    Fetch right{reinterpret_cast<const char*>(next + chunk.segment * t.segment_stride), 0, lines + 1, lines, 0};
+    float initial[kPanel] = {};
+    if (begins && p.bias)
+      for (int64_t i = 0; i < least(kPanel, p.columns - c * kPanel); ++i)
+        initial[i] = p.bias[c * kPanel + i];
+    t.initial = begins ? initial : nullptr;
+    run_panel(t, p, row, rows, c, left, right);
+  }
+}
+
+// The same with both operands across: they are packed into `scratch`.
+void multiply_gradient(
+    const MatrixProduct& p,
+    const ProductBlock& block,
+    const Chunk& chunk,
+    int64_t rows,
+    float* scratch) {
+  const float zeros[kPanel] = {};
+  float* const left = scratch + kTogether * kPackedChunk * kPanel;
+  pack_left(p.left, chunk.first, chunk.depth, block.first_row, rows, left);
+  Tile t;
+  t.chunk = {0, 1, 0, chunk.depth};
+  t.panel_segments = nullptr;
+  t.segment_stride = 0;
+  t.left = {left, chunk.depth + kRowGap, nullptr, 0};
+  t.initial = chunk.first == 0 && !p.accumulate ? zeros : nullptr;
+  Fetch nothing;
+  for (int64_t c = block.first_panel; c < block.last_panel;) {
+    const int64_t count = pack_right(p, chunk, c, block.last_panel, scratch);
+    t.right = scratch;
+    for (int64_t end = c + count; c < end; ++c, t.right += chunk.depth * kPanel)
+      run_panel(t, p, block.first_row, rows, c, nothing, nothing);
+  }
+}
+
 } // namespace
 
 int64_t matrix_product_scratch() {
-  return (kPackedBlockRows + kPanel) * kPackedChunk * static_cast<int64_t>(sizeof(float));
+  const int64_t floats = kTogether * kPanel * kPackedChunk + kPackedBlockRows * (kPackedChunk + kRowGap);
+  return floats * static_cast<int64_t>(sizeof(float));
 }
 
 void matrix_product(const MatrixProduct& p, const ProductBlock& block, float* scratch) {
-  const bool packs_left = p.left_kind == MatrixProduct::Left::columns;
-  const bool packs_right = p.right_kind != MatrixProduct::Right::panels;
-  const int64_t longest = packs_left || packs_right ? kPackedChunk : kChunk;
-  const int64_t most_rows = packs_left || packs_right ? kPackedBlockRows : kBlockRows;
-  float* const panel = scratch;
-  float* const rows = scratch + kPackedChunk * kPanel;
-  const float zeros[kPanel] = {};
-
-  for (int64_t row = block.first_row, rows_here; row < block.last_row; row += rows_here) {
+  const bool packs = p.operands == MatrixProduct::Operands::gradient;
+  const int64_t most_rows = packs ? kPackedBlockRows : kBlockRows;
+  ProductBlock part = block;
+  for (int64_t rows; part.first_row < block.last_row; part.first_row += rows) {
     // Blocks of equal size, in whole tiles.
-    const int64_t rest = block.last_row - row, blocks = (rest + most_rows - 1) / most_rows;
-    rows_here = least(rest, round_up((rest + blocks - 1) / blocks, kTileRows));
+    const int64_t rest = block.last_row - part.first_row, blocks = (rest + most_rows - 1) / most_rows;
+    rows = least(rest, round_up((rest + blocks - 1) / blocks, kTileRows));
     for (int64_t segment = 0, first = 0; segment < p.segments;) {
-      const Chunk chunk = next_chunk(p, segment, first, longest);
-      const bool begins = segment == 0 && first == 0;
-      Tile t;
-      t.chunk = chunk;
-      t.panel_segments = p.panel_segments;
-      t.segment_stride = p.depth * kPanel;
-      t.left = {p.left.first + row * p.left.stride, p.left.stride, p.left.table ? p.left.table + row : nullptr, p.rows};
-      if (packs_left) {
-        pack_left(p.left, first, chunk.depth, row, rows_here, rows);
-        t.left = {rows, chunk.depth, nullptr, 0};
-        t.chunk.first = 0;
-      }
-      const int64_t lines = chunk.segments * chunk.depth;
-      for (int64_t c = block.first_panel; c < block.last_panel; ++c) {
-        const int64_t column = c * kPanel;
-        t.columns = least(kPanel, p.columns - column);
-        t.fetch = nullptr;
-        int64_t lines_left = 0;
-        if (packs_right) {
-          pack_right(p, chunk, column, t.columns, panel);
-          t.right = panel;
-        } else {
-          const float* panels = p.right.first + first * kPanel;
-          t.right = panels + c * p.right.stride;
-          lines_left = lines;
-          // In order, as most are; otherwise nothing is lost but the time of asking.
-          t.fetch = reinterpret_cast<const char*>(
-              (c + 1 < block.last_panel ? t.right + p.right.stride
-                                        : panels + block.first_panel * p.right.stride + lines * kPanel) +
-              segment * t.segment_stride);
-        }
-        float initial[kPanel] = {};
-        t.initial = begins && !p.accumulate ? zeros : nullptr;
-        if (begins && p.bias) {
-          for (int64_t i = 0; i < t.columns; ++i)
-            initial[i] = p.bias[column + i];
-          t.initial = initial;
-        }
-        const int64_t tiles = (rows_here + kTileRows - 1) / kTileRows;
-        const int64_t lines_each = (lines_left + tiles - 1) / tiles;
-        for (int64_t r = 0, count; r < rows_here; r += count) {
-          count = tile_rows(rows_here - r);
-          for (int64_t i = 0; i < count; ++i)
-            t.dst[i] = row_of(p.dst, row + r + i) + column;
-          t.fetch_lines = least(lines_each, lines_left);
-          run_some<kTileRows>(t, r, count);
-          lines_left -= t.fetch_lines;
-          t.fetch += 64 * t.fetch_lines;
-        }
-      }
-      first = chunk.first + chunk.depth;
+      const Chunk chunk = next_chunk(p, segment, first, packs ? kPackedChunk : kChunk);
+      if (packs)
+        multiply_gradient(p, part, chunk, rows, scratch);
+      else
+        multiply_weights(p, part, chunk, rows);
+      first += chunk.depth;
       if (first == p.depth) {
         segment += chunk.segments;
         first = 0;
