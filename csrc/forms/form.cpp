@@ -82,7 +82,7 @@ void Form::refill(c10::StorageImpl& storage) {
   const auto source = std::find_if(packed.begin(), packed.end(), [](const Packed& copy) { return copy.whole; });
   TORCH_INTERNAL_ASSERT(source != packed.end());
   count_materialization();
-  reorder(source->desc, source->buffer->data.get(), source->tensor.desc(), storage._mutable_data_ptr_no_checks().get());
+  reorder(source->desc, source->buffer->data.get(), source->tensor.with_rank(source->desc.get_ndims()).desc(), storage._mutable_data_ptr_no_checks().get());
   statistics().bytes.increase(static_cast<int64_t>(std::exchange(released_bytes_, 0)));
   plain = true;
   releasable = ++refills < kMostRefills;

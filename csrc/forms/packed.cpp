@@ -17,9 +17,21 @@ std::shared_ptr<const Buffer> make(const void* data, const onednn::Layout& tenso
   auto buffer = std::make_shared<Buffer>();
   buffer->nbytes = wanted.get_size();
   buffer->data = allocate(buffer->nbytes);
-  reorder(tensor.desc(), data, wanted, buffer->data.get());
+  reorder(tensor.with_rank(wanted.get_ndims()).desc(), data, wanted, buffer->data.get());
   count_pack();
   return buffer;
+}
+
+// The copy of the values at `offset`; null when there is none.
+const Packed* find(
+    const Form& form,
+    int64_t offset,
+    const onednn::Layout& tensor,
+    const dnnl::memory::desc& wanted) {
+  for (const Packed& copy : form.packed)
+    if (copy.offset == offset && copy.tensor == tensor && copy.desc == wanted)
+      return &copy;
+  return nullptr;
 }
 
 // Training writes the weights soon, and reads them in other ways; then the plain bytes stay.
@@ -47,13 +59,12 @@ PackedWeights pack(
   const int64_t offset = weights.storage_offset();
   const std::lock_guard lock(form->mutex());
   auto& copies = form->packed;
-  for (size_t i = 0; i < copies.size(); ++i) {
-    if (copies[i].offset != offset || !(copies[i].tensor == tensor) || !(copies[i].desc == wanted))
-      continue;
+  if (const Packed* copy = find(*form, offset, tensor, wanted)) {
     count_packed_hit();
-    if (C10_UNLIKELY(form->plain && copies[i].whole))
+    const PackedWeights found{copy->buffer->data.get(), copy->buffer};
+    if (C10_UNLIKELY(form->plain && copy->whole))
       give_back(*form, storage);
-    return {copies[i].buffer->data.get(), copies[i].buffer};
+    return found;
   }
   form->make_plain(storage);
   const auto* first =
@@ -74,6 +85,15 @@ PackedWeights pack(
 PackedWeights pack_once(const void* data, const onednn::Layout& tensor, const dnnl::memory::desc& wanted) {
   auto buffer = make(data, tensor, wanted);
   return {buffer->data.get(), buffer};
+}
+
+bool is_packed(const at::Tensor& weights, const onednn::Layout& tensor, const dnnl::memory::desc& wanted) {
+  c10::StorageImpl& storage = *weights.storage().unsafeGetStorageImpl();
+  Form* form = block_of(storage.data_ptr()) ? Form::of(storage) : nullptr;
+  if (form == nullptr)
+    return false;
+  const std::lock_guard lock(form->mutex());
+  return find(*form, weights.storage_offset(), tensor, wanted) != nullptr;
 }
 
 bool packing_pays(const at::Tensor& weights, const onednn::Layout& tensor, Reuse reuse) {

@@ -14,7 +14,8 @@ struct PackedWeights {
   std::shared_ptr<const Buffer> buffer; // keeps a copy alive while a kernel reads it
 };
 
-// `weights`, seen as `tensor` (its sizes, strides and dtype, possibly split or transposed), in the layout `wanted`. The
+// `weights`, seen as `tensor` (its sizes, strides and dtype, possibly split or transposed), in the layout `wanted`, which
+// may have more dimensions, of size 1. The
 // copy stays on the storage of `weights` for the next call when `keep` is set, at most two per storage, unless another
 // library or a CPU alias sees the memory. Throws E301.
 PackedWeights pack(
@@ -22,6 +23,9 @@ PackedWeights pack(
     const onednn::Layout& tensor,
     const dnnl::memory::desc& wanted,
     bool keep = true);
+
+// Whether such a copy is there.
+bool is_packed(const at::Tensor& weights, const onednn::Layout& tensor, const dnnl::memory::desc& wanted);
 
 // A packed copy for one use: of what lies at `data` as `tensor` says.
 PackedWeights pack_once(const void* data, const onednn::Layout& tensor, const dnnl::memory::desc& wanted);

@@ -31,8 +31,7 @@ std::optional<PackedRows> PackedRows::of(const at::Tensor& matrix) {
     return std::nullopt;
   const int64_t columns = matrix.size(1);
   for (const Packed& copy : form->packed) {
-    const bool is_matrix = copy.tensor.rank == 2 || (copy.tensor.rank == 3 && copy.tensor.sizes[2] == 1);
-    if (!copy.whole || !is_matrix || copy.desc.get_format_kind() != dnnl::memory::format_kind::blocked ||
+    if (!copy.whole || copy.tensor.rank != 2 || copy.desc.get_format_kind() != dnnl::memory::format_kind::blocked ||
         copy.desc.get_submemory_offset() != 0)
       continue;
     // The copy's dimensions are those of the matrix, or exchanged.

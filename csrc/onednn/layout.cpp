@@ -31,6 +31,14 @@ Layout Layout::strided(dnnl::memory::data_type dtype, c10::IntArrayRef sizes, c1
   return layout;
 }
 
+Layout Layout::with_rank(int32_t wanted) const {
+  TORCH_INTERNAL_ASSERT(rank <= wanted && wanted <= kMaxRank);
+  Layout layout = *this;
+  for (; layout.rank < wanted; ++layout.rank)
+    layout.sizes[layout.rank] = layout.strides[layout.rank] = 1;
+  return layout;
+}
+
 int64_t Layout::elements() const {
   int64_t product = 1;
   for (int32_t dim = 0; dim < rank; ++dim)

@@ -32,6 +32,9 @@ struct Layout {
     return {strides.data(), static_cast<size_t>(rank)};
   }
 
+  // The same with dimensions of size 1 at the end.
+  Layout with_rank(int32_t rank) const;
+
   int64_t elements() const;
 
   // Whether the elements are one run of memory without gaps or overlaps, in whatever order of dimensions.

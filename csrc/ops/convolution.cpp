@@ -16,8 +16,6 @@
 #include "forms/storage.h"
 #include "ops/convolution_geometry.h"
 #include "ops/kernels.h"
-#include "ops/tiled_convolution.h"
-#include "ops/tiled_product.h"
 
 namespace ipex::ops {
 
@@ -33,33 +31,26 @@ at::Tensor convolution(
     int64_t groups) {
   const bool has_bias = bias && bias->defined();
   auto call = convolution_call(input, weight, {stride, padding, dilation, transposed, output_padding, groups});
-  const bool fits = call &&
-      (!has_bias || (bias->dim() == 1 && bias->size(0) == call->dst_sizes[1] && bias->dtype() == input.dtype()));
-  const bool tiled = fits && takes_tiled_convolution(*call);
   std::shared_ptr<const onednn::Primitive> kernel;
-  if (fits && !tiled) {
+  if (call &&
+      (!has_bias || (bias->dim() == 1 && bias->size(0) == call->dst_sizes[1] && bias->dtype() == input.dtype()))) {
     call->spec.has_bias = has_bias;
     kernel = onednn::find(call->spec);
   }
-  if (!tiled && !kernel)
+  if (!kernel)
     return fallback<at::_ops::convolution>(
         input, weight, bias, stride, padding, dilation, transposed, output_padding, groups);
 
   const auto src = forms::read_as(input, call->spec.src.strides_ref());
-  const auto view = tiled ? panel_view(call->weights) : call->weights;
-  const auto weights = forms::pack(weight, view, tiled ? panels(view) : kernel->weights());
+  const auto weights = forms::pack(weight, call->weights, kernel->weights());
   const auto shift = has_bias ? bias->contiguous() : at::Tensor();
-  const void* shift_bytes = has_bias ? read_bytes(shift) : nullptr;
   auto dst = forms::make_result(
       call->dst_sizes, call->strides(call->dst_sizes), call->spec.dst.strides_ref(), input.options());
-  if (tiled)
-    tiled_convolution(*call, src.data, weights.data, shift_bytes, dst.data);
-  else
-    kernel->run(
-        {{DNNL_ARG_SRC, src.data},
-         {DNNL_ARG_WEIGHTS, weights.data},
-         {DNNL_ARG_BIAS, shift_bytes},
-         {DNNL_ARG_DST, dst.data}});
+  kernel->run(
+      {{DNNL_ARG_SRC, src.data},
+       {DNNL_ARG_WEIGHTS, weights.data},
+       {DNNL_ARG_BIAS, has_bias ? read_bytes(shift) : nullptr},
+       {DNNL_ARG_DST, dst.data}});
   return dst.tensor;
 }
 

@@ -66,9 +66,9 @@ at::Tensor diff_src(
     bool has_bias) {
   auto dst = forms::make_result(src.sizes(), call.strides(src.sizes()), call.spec.src.strides_ref(), src.options());
   if (!kernel) {
-    const auto view = panel_view(exchange_channels(call.weights));
+    const auto view = exchange_channels(call.weights);
     const auto weights = forms::pack(weight, view, panels(view), /*keep=*/false);
-    tiled_convolution_diff_src(call, diff_dst.data, weights.data, dst.data);
+    tiled_diff_src(call, diff_dst.data, weights.data, dst.data);
     return dst.tensor;
   }
   const auto forward = find(call.spec, onednn::Convolution::kForward, has_bias);
@@ -107,7 +107,7 @@ std::tuple<at::Tensor, at::Tensor> diff_weights(
          {DNNL_ARG_DIFF_WEIGHTS, to},
          {DNNL_ARG_DIFF_BIAS, to_bias}});
   } else {
-    tiled_convolution_diff_weights(call, src.data, diff_dst.data, to);
+    tiled_diff_weights(call, src.data, diff_dst.data, to);
     if (has_bias)
       column_sum(
           diff_dst.data, to_bias, diff_dst.layout.elements() / bias.numel(), bias.numel(), weight.scalar_type());
@@ -135,7 +135,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   const bool fits = call && grad_output.sizes() == call->dst_sizes && forms::readable(grad_output) &&
       grad_output.scalar_type() == input.scalar_type();
   const bool wants_data = output_mask[0], wants_bias = output_mask[2], wants_weights = output_mask[1] || wants_bias;
-  const bool tiled_data = fits && takes_tiled_convolution(*call);
+  const bool tiled_data = fits && takes_tiled_diff_src(*call);
   const bool tiled_weights = fits && takes_tiled_diff_weights(*call);
   Kernel data, weights;
   if (fits && wants_data && !tiled_data)

@@ -9,8 +9,8 @@
 // The 43 is a kernel of oneDNN that reads few rows of src against weights whose rows are a multiple of 4096 bytes apart,
 // which fall into one set of the cache; packing at every call (72) beats it. Otherwise packing pays only when the copy
 // is used again, and weights in training are written after each use. Backward products do not differ.
-// Our own loops (tiled_product.h) reach 87 to 96 in all these shapes with packed weights; with weights as they lie, which
-// they would have to pack for each product, they are no faster than oneDNN.
+// Our own loops (tiled_product.h) reach 87 to 96 with many rows and packed weights; with weights as they lie, which they
+// would have to pack for each product, they are no faster than oneDNN.
 #include "ops/matmul.h"
 
 #include <ATen/ExpandUtils.h>
@@ -88,6 +88,16 @@ bool in_rows(const Layout& layout) {
   return layout.strides[layout.rank - 1] == 1;
 }
 
+// Whether our own loops serve, and are the faster way. oneDNN's kernel is at its best with few rows, as long as they are
+// short; but a second copy of the weights would cost more than it gains.
+bool tiled_pays(const Weights::Parameter& weights, int64_t rows) {
+  constexpr int64_t kManyRows = 96, kSomeRows = 8, kLongRow = 3072;
+  const Layout& layout = weights.layout;
+  return takes_tiled_products(layout.dtype) &&
+      (rows >= kManyRows || (rows >= kSomeRows && layout.sizes[1] >= kLongRow) ||
+       forms::is_packed(weights.tensor, layout, panels(layout)));
+}
+
 forms::Operand copied(const forms::Operand& operand) {
   return forms::copy(operand, forms::row_major_strides(operand.sizes()));
 }
@@ -143,7 +153,7 @@ std::optional<Weights::Parameter> Weights::parameter() const {
     return std::nullopt;
   const Layout plain = forms::plain_layout(*tensor_);
   const Layout seen = transposed_ ? plain : transpose(plain);
-  if (!forms::packing_pays(*tensor_, takes_tiled_products(seen.dtype) ? panel_view(seen) : seen, reuse_))
+  if (!forms::packing_pays(*tensor_, seen, reuse_))
     return std::nullopt;
   return Parameter{*tensor_, seen};
 }
@@ -165,7 +175,7 @@ std::optional<Product> Product::plan(
   const bool packable = simple && multiplications >= kSmallestPacked;
   if (packable)
     if (const auto parameter = weights.parameter()) {
-      if (takes_tiled_products(dst.dtype)) {
+      if (tiled_pays(*parameter, rows)) {
         product.plan_tiled(*parameter);
         return product;
       }
@@ -197,7 +207,7 @@ bool Product::plan_small(const Layout& dst) {
 }
 
 void Product::plan_tiled(const Weights::Parameter& parameter) {
-  const Layout view = panel_view(parameter.layout);
+  const Layout& view = parameter.layout;
   packed_ = forms::pack(parameter.tensor, view, panels(view));
   if (!in_rows(src_.layout))
     src_ = copied(src_);
@@ -265,10 +275,12 @@ void Product::run(void* dst, const void* bias) const {
     simd::MatrixProduct product = *tiled_;
     product.dst.first = static_cast<float*>(dst);
     product.bias = static_cast<const float*>(bias);
-    return run_tiled("matmul", product, [&] {
+    const TiledExecution execution("matmul", [&] {
       return c10::str(
-          "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,,,", product.rows, "x", product.depth, ":", product.depth, "x", product.columns);
+          "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,,,",
+          product.rows, "x", product.depth, ":", product.depth, "x", product.columns);
     });
+    return run_tiled(product);
   }
   if (!kernel_) {
     const auto &src = src_.layout, &weights = weights_.layout;

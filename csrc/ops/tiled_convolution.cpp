@@ -1,6 +1,6 @@
-// A pixel of dst is a row of the product; under each place of the kernel ("tap") it has a row of src, or of zeros where
-// that lies outside. Tables of pointers to these rows are made per call, for some images at a time: writing one costs a
-// nanosecond or less, using it tens of them.
+// Under each place of the kernel ("tap") a pixel of dst has a row of src, or of zeros where that lies outside. Tables of
+// pointers to these rows are made per call, for some images at a time: writing one costs a nanosecond or less, using it
+// tens of them.
 #include "ops/tiled_convolution.h"
 
 #include <ATen/Parallel.h>
@@ -8,8 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
-#include <vector>
 
 #include "forms/block.h"
 #include "ops/tiled_product.h"
@@ -121,50 +121,77 @@ class Tables {
   int64_t entries_;
 };
 
-template <class Body>
-void for_each_tap(int64_t taps, int64_t rows, const Body& body) {
-  constexpr int64_t kEntriesPerThread = 8192;
-  at::parallel_for(0, taps, std::max<int64_t>(1, kEntriesPerThread / rows), [&](int64_t begin, int64_t end) {
-    for (int64_t tap = begin; tap < end; ++tap)
-      body(tap);
-  });
-}
-
-// Calls body(first image, number of images) for groups whose tables stay small.
-template <class Body>
-void for_image_groups(int64_t images, int64_t rows_each, const Body& body) {
-  const int64_t most = std::max<int64_t>(1, kRowsPerRun / rows_each);
-  for (int64_t first = 0; first < images; first += most)
-    body(first, std::min(most, images - first));
+bool serves(const ConvolutionCall& call) {
+  return takes_tiled_products(call.spec.dst.dtype) && !call.spec.geometry.transposed && call.groups == 1 &&
+      std::min(call.spec.src.sizes[1], call.spec.dst.sizes[1]) >= simd::kPanel;
 }
 
 // For each tap the pixel of src that each pixel of dst meets, [taps, images, points].
 Tables<const float> pixels_under_kernel(const Shape& shape, const float* src, int64_t images) {
   const int64_t rows = images * volume(shape.dst);
   Tables<const float> tables(shape.taps * rows, shape.in);
-  for_each_tap(shape.taps, rows, [&](int64_t index) {
-    const Point tap = shape.tap(index);
-    Sampling s{shape.dst, shape.stride, {}, shape.src, shape.in};
-    for (int i = 0; i < kSpatial; ++i)
-      s.start[i] = tap[i] * shape.dilation[i] - shape.padding[i];
-    locate<const float>(s, src, images, tables.zeros(), tables.data() + index * rows);
+  constexpr int64_t kEntriesPerThread = 8192;
+  at::parallel_for(0, shape.taps, std::max<int64_t>(1, kEntriesPerThread / rows), [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      const Point tap = shape.tap(index);
+      Sampling s{shape.dst, shape.stride, {}, shape.src, shape.in};
+      for (int i = 0; i < kSpatial; ++i)
+        s.start[i] = tap[i] * shape.dilation[i] - shape.padding[i];
+      locate<const float>(s, src, images, tables.zeros(), tables.data() + index * rows);
+    }
   });
   return tables;
 }
 
-bool plain(const ConvolutionCall& call) {
-  return takes_tiled_products(call.spec.dst.dtype) && !call.spec.geometry.transposed && call.groups == 1;
+// The part of the gradient that comes from `images` images from `first` on.
+void add_images(const Shape& shape, const void* src, const void* diff_dst, int64_t first, int64_t images, float* to) {
+  const int64_t points = volume(shape.dst), pixels = volume(shape.src);
+  simd::MatrixProduct product;
+  product.operands = simd::MatrixProduct::Operands::gradient;
+  product.rows = shape.out;
+  product.columns = shape.taps * shape.in;
+  product.left = {static_cast<const float*>(diff_dst) + first * points * shape.out, shape.out, nullptr};
+  product.right = {static_cast<const float*>(src) + first * pixels * shape.in, shape.in, nullptr};
+  product.dst = {to, product.columns, nullptr};
+  if (shape.pointwise()) {
+    product.depth = images * points;
+    return run_tiled(product);
+  }
+  product.group = shape.taps == 1 ? 0 : shape.in;
+  const int64_t together = std::max<int64_t>(1, kRowsPerRun / points);
+  for (int64_t done = 0, count; done < images; done += count) {
+    count = std::min(together, images - done);
+    const auto tables = pixels_under_kernel(shape, product.right.first, count);
+    product.depth = count * points;
+    product.right.table = tables.data();
+    run_tiled(product);
+    product.accumulate = true;
+    product.left.first += count * points * shape.out;
+    product.right.first += count * pixels * shape.in;
+  }
+}
+
+// Whether images should go to different threads, each with weights of its own to add to: when there are many pixels for
+// every weight, or each thread would read all of them.
+int64_t slices(const Shape& shape) {
+  constexpr int64_t kMostWeights = 1 << 17;
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const int64_t weights = shape.out * shape.taps * shape.in;
+  if (threads == 1 || weights > kMostWeights)
+    return 1;
+  return std::min(shape.images, 2 * threads);
 }
 
 } // namespace
 
-bool takes_tiled_convolution(const ConvolutionCall& call) {
-  return plain(call) && std::min(call.spec.src.sizes[1], call.spec.dst.sizes[1]) >= simd::kPanel;
+bool takes_tiled_diff_src(const ConvolutionCall& call) {
+  const Shape shape(call);
+  return serves(call) && shape.taps == 1 && shape.padding == Point{} && volume(shape.stride) > 1;
 }
 
 bool takes_tiled_diff_weights(const ConvolutionCall& call) {
   const Shape shape(call);
-  return takes_tiled_convolution(call) && (shape.taps == 1 || shape.in % simd::kPanel == 0) &&
+  return serves(call) && (shape.taps == 1 || shape.in % simd::kPanel == 0) &&
       shape.images * volume(shape.dst) >= 2 * simd::kPanel;
 }
 
@@ -174,131 +201,50 @@ onednn::Layout exchange_channels(onednn::Layout weights) {
   return weights;
 }
 
-void tiled_convolution(const ConvolutionCall& call, const void* src, const void* weights, const void* bias, void* dst) {
+void tiled_diff_src(const ConvolutionCall& call, const void* diff_dst, const void* weights, void* diff_src) {
   const Shape shape(call);
-  const auto problem = [&] { return shape.problem("forward_inference"); };
-  simd::MatrixProduct product;
-  product.columns = shape.out;
-  product.depth = shape.in;
-  product.right = {static_cast<const float*>(weights), shape.taps * shape.in * simd::kPanel, nullptr};
-  product.bias = static_cast<const float*>(bias);
-  product.dst = {static_cast<float*>(dst), shape.out, nullptr};
-  product.left = {static_cast<const float*>(src), shape.in, nullptr};
-  const int64_t points = volume(shape.dst), pixels = volume(shape.src);
-  if (shape.pointwise()) {
-    product.rows = shape.images * points;
-    return run_tiled("convolution", product, problem);
-  }
-  product.segments = shape.taps;
-  for_image_groups(shape.images, points, [&](int64_t first, int64_t images) {
-    const auto tables = pixels_under_kernel(shape, static_cast<const float*>(src) + first * pixels * shape.in, images);
-    simd::MatrixProduct part = product;
-    part.rows = images * points;
-    part.left.table = tables.data();
-    part.dst.first += first * points * shape.out;
-    run_tiled("convolution", part, problem);
+  const TiledExecution execution("convolution", [&] { return shape.problem("backward_data"); });
+  const int64_t rows = shape.images * volume(shape.dst), elements = call.spec.src.elements();
+  constexpr int64_t kPerThread = 1 << 16;
+  at::parallel_for(0, elements, kPerThread, [&](int64_t begin, int64_t end) {
+    std::fill(static_cast<float*>(diff_src) + begin, static_cast<float*>(diff_src) + end, 0.0f);
   });
-}
-
-// Pixels of src that are `stride` apart meet the same taps, so they make a product of their own.
-void tiled_convolution_diff_src(const ConvolutionCall& call, const void* diff_dst, const void* weights, void* diff_src) {
-  const Shape shape(call);
-  const auto problem = [&] { return shape.problem("backward_data"); };
+  const Tables<float> met(rows, 0);
+  const Sampling s{shape.dst, shape.stride, {}, shape.src, shape.in};
+  locate<float>(s, static_cast<float*>(diff_src), shape.images, nullptr, met.data());
   simd::MatrixProduct product;
+  product.rows = rows;
   product.columns = shape.in;
   product.depth = shape.out;
-  product.right = {static_cast<const float*>(weights), shape.taps * shape.out * simd::kPanel, nullptr};
-  product.dst = {static_cast<float*>(diff_src), shape.in, nullptr};
   product.left = {static_cast<const float*>(diff_dst), shape.out, nullptr};
-  const int64_t points = volume(shape.dst), pixels = volume(shape.src);
-  if (shape.pointwise()) {
-    product.rows = shape.images * points;
-    return run_tiled("convolution", product, problem);
-  }
-  const int64_t phases = volume(shape.stride);
-  for (int64_t phase = 0; phase < phases; ++phase) {
-    const Point from = {
-        phase / (shape.stride[1] * shape.stride[2]),
-        phase / shape.stride[2] % shape.stride[1],
-        phase % shape.stride[2]};
-    Sampling to{{}, shape.stride, from, shape.src, shape.in};
-    for (int i = 0; i < kSpatial; ++i)
-      to.points[i] = from[i] < shape.src[i] ? (shape.src[i] - from[i] - 1) / shape.stride[i] + 1 : 0;
-    const int64_t here = volume(to.points);
-    if (here == 0)
-      continue;
-    std::vector<int32_t> taps;
-    std::vector<Point> starts;
-    for (int64_t index = 0; index < shape.taps; ++index) {
-      const Point tap = shape.tap(index);
-      Point start;
-      bool meets = true;
-      for (int i = 0; i < kSpatial; ++i) {
-        const int64_t distance = from[i] + shape.padding[i] - tap[i] * shape.dilation[i];
-        meets &= distance % shape.stride[i] == 0;
-        start[i] = distance / shape.stride[i];
-      }
-      if (meets) {
-        taps.push_back(static_cast<int32_t>(index));
-        starts.push_back(start);
-      }
-    }
-    const auto count = static_cast<int64_t>(taps.size());
-    for_image_groups(shape.images, here, [&](int64_t first, int64_t images) {
-      const int64_t rows = images * here;
-      auto* base = static_cast<float*>(diff_src) + first * pixels * shape.in;
-      const Tables<float> results(rows, 0);
-      locate<float>(to, base, images, nullptr, results.data());
-      if (count == 0) {
-        for (int64_t row = 0; row < rows; ++row)
-          std::fill_n(results.data()[row], shape.in, 0.0f);
-        return;
-      }
-      const Tables<const float> tables(count * rows, shape.out);
-      for_each_tap(count, rows, [&](int64_t index) {
-        const Sampling s{to.points, {1, 1, 1}, starts[index], shape.dst, shape.out};
-        const float* read = static_cast<const float*>(diff_dst) + first * points * shape.out;
-        locate<const float>(s, read, images, tables.zeros(), tables.data() + index * rows);
-      });
-      simd::MatrixProduct part = product;
-      part.rows = rows;
-      part.segments = count;
-      part.panel_segments = taps.data();
-      part.left.table = tables.data();
-      part.dst.table = results.data();
-      run_tiled("convolution", part, problem);
-    });
-  }
+  product.right = {static_cast<const float*>(weights), shape.out * simd::kPanel, nullptr};
+  product.dst.table = met.data();
+  run_tiled(product);
 }
 
-void tiled_convolution_diff_weights(
-    const ConvolutionCall& call,
-    const void* src,
-    const void* diff_dst,
-    void* diff_weights) {
+void tiled_diff_weights(const ConvolutionCall& call, const void* src, const void* diff_dst, void* diff_weights) {
   const Shape shape(call);
-  const auto problem = [&] { return shape.problem("backward_weights"); };
-  const int64_t points = volume(shape.dst), pixels = volume(shape.src);
-  simd::MatrixProduct product;
-  product.operands = simd::MatrixProduct::Operands::gradient;
-  product.rows = shape.out;
-  product.columns = shape.taps * shape.in;
-  product.depth = shape.images * points;
-  product.left = {static_cast<const float*>(diff_dst), shape.out, nullptr};
-  product.right = {static_cast<const float*>(src), shape.in, nullptr};
-  product.dst = {static_cast<float*>(diff_weights), product.columns, nullptr};
-  if (shape.pointwise())
-    return run_tiled("convolution", product, problem);
-  product.group = shape.taps == 1 ? 0 : shape.in;
-  for_image_groups(shape.images, points, [&](int64_t first, int64_t images) {
-    const auto tables = pixels_under_kernel(shape, static_cast<const float*>(src) + first * pixels * shape.in, images);
-    simd::MatrixProduct part = product;
-    part.depth = images * points;
-    part.accumulate = first != 0;
-    part.left.first += first * points * shape.out;
-    part.right.table = tables.data();
-    run_tiled("convolution", part, problem);
+  const TiledExecution execution("convolution", [&] { return shape.problem("backward_weights"); });
+  auto* dst = static_cast<float*>(diff_weights);
+  const int64_t count = slices(shape), weights = shape.out * shape.taps * shape.in;
+  if (count == 1)
+    return add_images(shape, src, diff_dst, 0, shape.images, dst);
+  const auto memory = forms::allocate(static_cast<size_t>(count * weights) * sizeof(float));
+  auto* sums = static_cast<float*>(memory.get());
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(count, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+      const int64_t begin = shape.images * i / count, end = shape.images * (i + 1) / count;
+      add_images(shape, src, diff_dst, begin, end - begin, sums + i * weights);
+    }
   });
+  // Always in the same order, whichever thread made them.
+  for (int64_t w = 0; w < weights; ++w) {
+    float sum = sums[w];
+    for (int64_t i = 1; i < count; ++i)
+      sum += sums[i * weights + w];
+    dst[w] = sum;
+  }
 }
 
 } // namespace ipex::ops

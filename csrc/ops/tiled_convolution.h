@@ -1,4 +1,4 @@
-// Convolutions as products of matrices by our own loops: pixels are rows that are read where they lie.
+// Gradients of convolutions as products of matrices by our own loops: pixels are rows that are read where they lie.
 #pragma once
 
 #include <dnnl.hpp>
@@ -7,26 +7,18 @@
 
 namespace ipex::ops {
 
-// Whether our loops serve, and pay for, the forward pass and the gradient of src.
-bool takes_tiled_convolution(const ConvolutionCall& call);
-// The same for the gradient of the weights.
+// Whether our loops are the faster way to the gradient of src (of strided 1x1 kernels, which meet few of the pixels) and
+// to that of the weights.
+bool takes_tiled_diff_src(const ConvolutionCall& call);
 bool takes_tiled_diff_weights(const ConvolutionCall& call);
 
 // How the weights have to be seen for the gradient of src: input and output channels exchanged.
 onednn::Layout exchange_channels(onednn::Layout weights);
 
-// All activations lie in channels-last order. `weights` is packed as tiled_product.h's panels(call.weights); `bias` [O]
-// may be null.
-void tiled_convolution(const ConvolutionCall& call, const void* src, const void* weights, const void* bias, void* dst);
-
-// `weights` is packed as panels(exchange_channels(call.weights)).
-void tiled_convolution_diff_src(const ConvolutionCall& call, const void* diff_dst, const void* weights, void* diff_src);
+// All activations lie in channels-last order. `weights` is packed as tiled_product.h's panels(exchange_channels()).
+void tiled_diff_src(const ConvolutionCall& call, const void* diff_dst, const void* weights, void* diff_src);
 
 // diff_weights [O, ..., I]: channels-last order.
-void tiled_convolution_diff_weights(
-    const ConvolutionCall& call,
-    const void* src,
-    const void* diff_dst,
-    void* diff_weights);
+void tiled_diff_weights(const ConvolutionCall& call, const void* src, const void* diff_dst, void* diff_weights);
 
 } // namespace ipex::ops

@@ -9,12 +9,13 @@
 #include "core/recorder.h"
 #include "onednn/engine.h"
 #include "onednn/scratchpad.h"
-#include "onednn/verbose.h"
 #include "ops/simd.h"
 
 namespace ipex::ops {
 
 namespace {
+
+constexpr const char* kImplementation = "ipex:avx2";
 
 // Multiplications that pay for waking another thread.
 constexpr int64_t kPerThread = 1 << 18;
@@ -54,29 +55,24 @@ bool takes_tiled_products(dnnl::memory::data_type dtype) {
   return here && dtype == dnnl::memory::data_type::f32;
 }
 
-onednn::Layout panel_view(const onednn::Layout& weights) {
-  onednn::Layout view = weights;
-  if (view.rank == 2) { // oneDNN has no name for such a layout of two dimensions
-    view.rank = 3;
-    view.sizes[2] = 1;
-    view.strides[2] = 1;
-  }
-  return view;
-}
-
-dnnl::memory::desc panels(const onednn::Layout& view) {
+dnnl::memory::desc panels(const onednn::Layout& weights) {
   using tag = dnnl::memory::format_tag;
   const tag tags[] = {tag::Acb16a, tag::Acdb16a, tag::Acdeb16a};
-  return {dnnl::memory::dims(view.sizes.begin(), view.sizes.begin() + view.rank), view.dtype, tags[view.rank - 3]};
+  const int32_t rank = std::max(3, weights.rank); // oneDNN has no name for such a layout of two dimensions
+  const onednn::Layout view = weights.with_rank(rank);
+  return {dnnl::memory::dims(view.sizes.begin(), view.sizes.begin() + rank), view.dtype, tags[rank - 3]};
 }
 
-void run_tiled(const char* op, const simd::MatrixProduct& product, c10::function_ref<std::string()> problem) {
+TiledExecution::TiledExecution(const char* primitive, c10::function_ref<std::string()> problem)
+    : log_(primitive, kImplementation, problem) {
   if (C10_UNLIKELY(recorder::active()))
-    recorder::note_primitive(op, kTiledImplementation);
-  const onednn::LoggedExecution log(op, kTiledImplementation, problem);
+    recorder::note_primitive(primitive, kImplementation);
+}
+
+void run_tiled(const simd::MatrixProduct& product) {
   const simd::Kernels& kernels = *simd_kernels();
   const auto scratch = static_cast<size_t>(kernels.matrix_product_scratch());
-  const int64_t work = product.rows * product.columns * product.depth * product.segments;
+  const int64_t work = product.rows * product.columns * product.depth;
   const int64_t threads =
       at::in_parallel_region() ? 1 : std::clamp<int64_t>(work / kPerThread, 1, at::get_num_threads());
   const Blocks blocks = cut(product, threads);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "onednn/layout.h"
+#include "onednn/verbose.h"
 #include "simd/kernels.h"
 
 namespace ipex::ops {
@@ -14,15 +15,19 @@ namespace ipex::ops {
 // next to nothing with AVX-512.
 bool takes_tiled_products(dnnl::memory::data_type dtype);
 
-// The name that ipex.explain() and the log show.
-constexpr const char* kTiledImplementation = "ipex:avx2";
+// The packed layout of weights [N, K] or [N, K, 1...]: panels of 16 outputs, [N / 16, K, 16].
+dnnl::memory::desc panels(const onednn::Layout& weights);
 
-// Weights [N, K, ...] as they have to be seen for packing, and the packed layout: panels of 16 outputs,
-// [N / 16, ..., K, 16].
-onednn::Layout panel_view(const onednn::Layout& weights);
-dnnl::memory::desc panels(const onednn::Layout& view);
+// Runs `product`, on one thread inside a parallel region.
+void run_tiled(const simd::MatrixProduct& product);
 
-// Runs `product`. `op` is its name in ipex.explain(), `problem` describes it in the log that ONEDNN_VERBOSE asks for.
-void run_tiled(const char* op, const simd::MatrixProduct& product, c10::function_ref<std::string()> problem);
+// Notes one execution for ipex.explain() and, while it lives, times it for the log that ONEDNN_VERBOSE asks for.
+class TiledExecution {
+ public:
+  TiledExecution(const char* primitive, c10::function_ref<std::string()> problem);
+
+ private:
+  onednn::LoggedExecution log_;
+};
 
 } // namespace ipex::ops

@@ -91,25 +91,21 @@ struct Rows {
   T* const* table = nullptr;
 };
 
-// dst [rows, columns] = left [rows, segments * depth] x right [segments * depth, columns] + bias.
+// dst [rows, columns] = left [rows, depth] x right [depth, columns] + bias.
 struct MatrixProduct {
   enum class Operands : int32_t {
-    // left: its rows; a table has an entry per segment and row, [segments, rows].
-    // right: [columns / 16, segments, depth, 16], `stride` from panel to panel; zeros after the last column.
+    // left: its rows. right: [columns / 16, depth, 16], `stride` from panel to panel; zeros after the last column.
     weights,
-    // left: its columns, one per element of the depth; one segment.
-    // right: its rows, likewise; a table has `depth` entries per group of columns.
+    // left: its columns, one per element of the depth. right: its rows, likewise; a table has `depth` entries per group
+    // of columns.
     gradient,
   };
   Operands operands = Operands::weights;
   bool accumulate = false; // add to what dst holds; without bias
-  int64_t rows, columns;
-  int64_t depth;
-  int64_t segments = 1;
+  int64_t rows, columns, depth;
   Rows<const float> left, right;
   Rows<float> dst;
   const float* bias = nullptr; // [columns]
-  const int32_t* panel_segments = nullptr; // where in a panel each segment is; null: in order
   int64_t group = 0; // columns that share a table, a multiple of 16; 0: all
 };
 

@@ -1,8 +1,8 @@
 // Products of matrices with one factor in panels of 16 columns; a panel stays in the nearest cache while the rows pass.
 //
 // A tile of 6 rows by 16 columns (12 by 16 with AVX-512) stays in registers for a chunk of the depth. Rows are read
-// where they lie, through pointers when they are pixels under a convolution's kernel (Dukhan, "The Indirect Convolution
-// Algorithm", 2019); only what lies across the depth is copied first. The next panel is fetched while this one is used.
+// where they lie; only what lies across the depth is copied first, through pointers when it is pixels under a
+// convolution's kernel (as in Dukhan, "The Indirect Convolution Algorithm", 2019). Weights and rows are fetched ahead.
 #include "simd/matrix_product.h"
 
 namespace ipex::simd::IPEX_SIMD {
@@ -23,28 +23,15 @@ constexpr int64_t kRowGap = 16;
 
 constexpr int64_t kLine = 64 / sizeof(float); // floats in a line of the caches
 
-// Part of the depth: `segments` whole segments from `segment` on, or elements of one.
+// Part of the depth.
 struct Chunk {
-  int64_t segment, segments;
-  int64_t first, depth; // within each segment
+  int64_t first, depth;
 };
 
 template <class T>
 inline T* row_of(const Rows<T>& rows, int64_t r) {
   return rows.table ? rows.table[r] : rows.first + r * rows.stride;
 }
-
-// The rows of a block, for every segment.
-struct Left {
-  const float* first;
-  int64_t stride;
-  const float* const* table;
-  int64_t table_stride;
-
-  const float* row(int64_t segment, int64_t r) const {
-    return table ? table[segment * table_stride + r] : first + r * stride;
-  }
-};
 
 // Lines of memory that are asked for ahead of their use, a few at a time: `per_row` of them every `stride` bytes.
 struct Fetch {
@@ -66,11 +53,10 @@ struct Fetch {
 };
 
 struct Tile {
-  Chunk chunk;
-  Left left;
-  const float* right; // the panel, or its chunk of the only segment
-  const int32_t* panel_segments;
-  int64_t segment_stride; // in the panel
+  const float* left; // [rows, depth], of the chunk
+  int64_t left_stride;
+  const float* right; // [depth, 16], of the chunk
+  int64_t depth;
   float* dst[kTileRows];
   const float* initial; // 16 numbers that the sums start with; null: what dst holds
   int64_t columns; // that dst has
@@ -92,25 +78,23 @@ inline __attribute__((always_inline)) void run(const Tile& t, int64_t row) {
     for (int v = 0; v < kVectors; ++v)
       acc[r][v] = load(from + v * kLanes);
   }
-  for (int64_t s = t.chunk.segment; s < t.chunk.segment + t.chunk.segments; ++s) {
-    const float* right = t.right + (t.panel_segments ? t.panel_segments[s] : s) * t.segment_stride;
-    const float* left[kRows];
+  const float* left[kRows];
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r)
-      left[r] = t.left.row(s, row + r) + t.chunk.first;
+  for (int r = 0; r < kRows; ++r)
+    left[r] = t.left + (row + r) * t.left_stride;
+  const float* right = t.right;
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < t.chunk.depth; ++k, right += kPanel) {
-      V b[kVectors];
+  for (int64_t k = 0; k < t.depth; ++k, right += kPanel) {
+    V b[kVectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v)
+      b[v] = load(right + v * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const V a = splat(left[r][k]);
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v)
-        b[v] = load(right + v * kLanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        const V a = splat(left[r][k]);
-#pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v)
-          acc[r][v] += a * b[v];
-      }
+        acc[r][v] += a * b[v];
     }
   }
 #pragma GCC unroll 16
@@ -212,15 +196,10 @@ int64_t pack_right(const MatrixProduct& p, const Chunk& chunk, int64_t panel, in
   return panels;
 }
 
-// The chunk that begins at `segment` and, in it, at `first`.
-Chunk next_chunk(const MatrixProduct& p, int64_t segment, int64_t first, int64_t longest) {
-  if (p.depth > longest) {
-    const int64_t parts = (p.depth + longest - 1) / longest;
-    const int64_t part = round_up((p.depth + parts - 1) / parts, 4);
-    return {segment, 1, first, least(part, p.depth - first)};
-  }
-  const int64_t most = longest / p.depth, parts = (p.segments + most - 1) / most;
-  return {segment, least((p.segments + parts - 1) / parts, p.segments - segment), 0, p.depth};
+// The chunk that begins at `first`: all of equal length.
+Chunk next_chunk(int64_t depth, int64_t first, int64_t longest) {
+  const int64_t parts = (depth + longest - 1) / longest;
+  return {first, least(round_up((depth + parts - 1) / parts, 4), depth - first)};
 }
 
 // The tiles of one panel in a block of rows.
@@ -240,34 +219,29 @@ void run_panel(Tile& t, const MatrixProduct& p, int64_t row, int64_t rows, int64
 
 // One chunk of the depth for a block of rows, with packed weights.
 void multiply_weights(const MatrixProduct& p, const ProductBlock& block, const Chunk& chunk, int64_t rows) {
-  const int64_t row = block.first_row, lines = chunk.segments * chunk.depth;
-  const bool begins = chunk.segment == 0 && chunk.first == 0 && !p.accumulate;
+  const bool begins = chunk.first == 0 && !p.accumulate;
   Tile t;
-  t.chunk = chunk;
-  t.panel_segments = p.panel_segments;
-  t.segment_stride = p.depth * kPanel;
-  t.left = {p.left.first + row * p.left.stride, p.left.stride, p.left.table ? p.left.table + row : nullptr, p.rows};
-  // The first panel meets rows that come from far away, except those of a convolution that were just used.
+  t.depth = chunk.depth;
+  t.left = p.left.first + block.first_row * p.left.stride + chunk.first;
+  t.left_stride = p.left.stride;
+  // The first panel meets rows that come from far away.
   Fetch left;
-  if (!p.left.table) {
-    left.row = reinterpret_cast<const char*>(t.left.row(0, kTileRows) + chunk.first);
-    left.stride = p.left.stride * static_cast<int64_t>(sizeof(float));
-    left.per_row = (chunk.depth + kLine - 1) / kLine;
-    left.lines = left.per_row * (rows > kTileRows ? rows - kTileRows : 0);
-  }
+  left.row = reinterpret_cast<const char*>(t.left + kTileRows * t.left_stride);
+  left.stride = p.left.stride * static_cast<int64_t>(sizeof(float));
+  left.per_row = (chunk.depth + kLine - 1) / kLine;
+  left.lines = left.per_row * (rows > kTileRows ? rows - kTileRows : 0);
   const float* chunks = p.right.first + chunk.first * kPanel;
   for (int64_t c = block.first_panel; c < block.last_panel; ++c) {
     t.right = chunks + c * p.right.stride;
-    // What comes next when segments are in order, as most are; otherwise nothing is lost but the time of asking.
-    const float* next =
-        c + 1 < block.last_panel ? t.right + p.right.stride : chunks + block.first_panel * p.right.stride + lines * kPanel;
-    Fetch right{reinterpret_cast<const char*>(next + chunk.segment * t.segment_stride), 0, lines + 1, lines, 0};
+    const float* next = c + 1 < block.last_panel ? t.right + p.right.stride
+                                                 : chunks + block.first_panel * p.right.stride + chunk.depth * kPanel;
+    Fetch right{reinterpret_cast<const char*>(next), 0, chunk.depth + 1, chunk.depth, 0};
     float initial[kPanel] = {};
     if (begins && p.bias)
       for (int64_t i = 0; i < least(kPanel, p.columns - c * kPanel); ++i)
         initial[i] = p.bias[c * kPanel + i];
     t.initial = begins ? initial : nullptr;
-    run_panel(t, p, row, rows, c, left, right);
+    run_panel(t, p, block.first_row, rows, c, left, right);
   }
 }
 
@@ -282,10 +256,9 @@ void multiply_gradient(
   float* const left = scratch + kTogether * kPackedChunk * kPanel;
   pack_left(p.left, chunk.first, chunk.depth, block.first_row, rows, left);
   Tile t;
-  t.chunk = {0, 1, 0, chunk.depth};
-  t.panel_segments = nullptr;
-  t.segment_stride = 0;
-  t.left = {left, chunk.depth + kRowGap, nullptr, 0};
+  t.depth = chunk.depth;
+  t.left = left;
+  t.left_stride = chunk.depth + kRowGap;
   t.initial = chunk.first == 0 && !p.accumulate ? zeros : nullptr;
   Fetch nothing;
   for (int64_t c = block.first_panel; c < block.last_panel;) {
@@ -311,17 +284,13 @@ void matrix_product(const MatrixProduct& p, const ProductBlock& block, float* sc
     // Blocks of equal size, in whole tiles.
     const int64_t rest = block.last_row - part.first_row, blocks = (rest + most_rows - 1) / most_rows;
     rows = least(rest, round_up((rest + blocks - 1) / blocks, kTileRows));
-    for (int64_t segment = 0, first = 0; segment < p.segments;) {
-      const Chunk chunk = next_chunk(p, segment, first, packs ? kPackedChunk : kChunk);
+    for (int64_t first = 0; first < p.depth;) {
+      const Chunk chunk = next_chunk(p.depth, first, packs ? kPackedChunk : kChunk);
       if (packs)
         multiply_gradient(p, part, chunk, rows, scratch);
       else
         multiply_weights(p, part, chunk, rows);
       first += chunk.depth;
-      if (first == p.depth) {
-        segment += chunk.segments;
-        first = 0;
-      }
     }
   }
 }
