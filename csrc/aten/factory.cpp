@@ -31,14 +31,10 @@ void check_options(
       !pin_memory.value_or(false), E203, op, "only CPU tensors can be pinned; drop pin_memory=True or the device");
 }
 
-// Below this size giving plain bytes back would save too little.
-constexpr size_t kWatchedBytes = size_t{64} << 10;
-
 // A tensor that a user makes may become a weight.
 void watch_large(const Tensor& made) {
-  c10::StorageImpl& storage = *made.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
-  if (C10_UNLIKELY(storage.nbytes() >= kWatchedBytes) && made.is_floating_point())
-    forms::Form::watch_from_birth(storage);
+  if (made.is_floating_point())
+    forms::Form::watch_from_birth(*made.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl());
 }
 
 Tensor empty_memory_format(

@@ -1,5 +1,6 @@
 // The PrivateUse1 hooks: generators, pinned memory, storage resizing and device queries.
 #include "device/hooks.h"
+#include "forms/form.h"
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/Resize.h>
@@ -77,10 +78,25 @@ struct Hooks final : public at::PrivateUse1HooksInterface {
   }
 };
 
+// Storages that are made before their tensors, as torch.load does, may become weights, too.
+c10::intrusive_ptr<c10::StorageImpl> make_storage(
+    c10::StorageImpl::use_byte_size_t use_byte_size,
+    c10::SymInt nbytes,
+    c10::DataPtr data,
+    c10::Allocator* allocator,
+    bool resizable) {
+  if (data)
+    return c10::make_intrusive<c10::StorageImpl>(use_byte_size, nbytes, std::move(data), allocator, resizable);
+  auto storage = c10::make_intrusive<c10::StorageImpl>(use_byte_size, nbytes, allocator, resizable);
+  forms::Form::watch_from_birth(*storage);
+  return storage;
+}
+
 } // namespace
 
 void register_hooks() {
   static const bool once = [] {
+    c10::SetStorageImplCreate(c10::DeviceType::PrivateUse1, make_storage);
     at::RegisterPrivateUse1HooksInterface(new Hooks()); // PyTorch keeps it for the life of the process
     register_fork_handlers();
     return true;

@@ -17,6 +17,16 @@ namespace {
 // A weight whose plain bytes are asked for again and again keeps them.
 constexpr int32_t kMostRefills = 3;
 
+// Gives the whole pages among these bytes back to the system; returns how many bytes that are.
+size_t release_pages(c10::StorageImpl& storage, size_t first, size_t last) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto data = reinterpret_cast<uintptr_t>(storage._mutable_data_ptr_no_checks().get());
+  const uintptr_t begin = (data + first + page - 1) & ~(page - 1), end = (data + last) & ~(page - 1);
+  if (end <= begin || madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) != 0)
+    return 0;
+  return end - begin;
+}
+
 } // namespace
 
 Form* Form::make(c10::StorageImpl& storage) {
@@ -45,7 +55,7 @@ void Form::install(c10::StorageImpl& storage, const onednn::Layout& plain, const
   block->form.store(form, std::memory_order_release);
 }
 
-void Form::watch_from_birth(c10::StorageImpl& storage) {
+void Form::watch_fresh(c10::StorageImpl& storage) {
   Form* form = make(storage);
   if (form == nullptr)
     return;
@@ -82,23 +92,33 @@ void Form::refill(c10::StorageImpl& storage) {
   const auto source = std::find_if(packed.begin(), packed.end(), [](const Packed& copy) { return copy.whole; });
   TORCH_INTERNAL_ASSERT(source != packed.end());
   count_materialization();
-  reorder(source->desc, source->buffer->data.get(), source->tensor.with_rank(source->desc.get_ndims()).desc(), storage._mutable_data_ptr_no_checks().get());
+  reorder(
+      source->desc,
+      source->buffer->data.get(),
+      source->tensor.with_rank(source->desc.get_ndims()).desc(),
+      storage._mutable_data_ptr_no_checks().get());
   statistics().bytes.increase(static_cast<int64_t>(std::exchange(released_bytes_, 0)));
   plain = true;
   releasable = ++refills < kMostRefills;
 }
 
+bool Form::may_release() const {
+  return plain && releasable && !physical && readers.load(std::memory_order_acquire) == 0;
+}
+
+void Form::release_bytes(c10::StorageImpl& storage, size_t begin, size_t end) {
+  release_pages(storage, begin, end);
+}
+
 void Form::release_plain(c10::StorageImpl& storage) {
-  if (!plain || !releasable || physical || readers.load(std::memory_order_acquire) != 0)
+  if (!may_release())
     return;
   if (std::none_of(packed.begin(), packed.end(), [](const Packed& copy) { return copy.whole; }))
     return;
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto first = reinterpret_cast<uintptr_t>(storage._mutable_data_ptr_no_checks().get());
-  const uintptr_t begin = (first + page - 1) & ~(page - 1), end = (first + storage.nbytes()) & ~(page - 1);
-  if (end <= begin || madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) != 0)
+  const size_t released = release_pages(storage, 0, storage.nbytes());
+  if (released == 0)
     return;
-  released_bytes_ = end - begin;
+  released_bytes_ = released;
   statistics().bytes.decrease(static_cast<int64_t>(released_bytes_));
   plain = false;
 }

@@ -69,9 +69,13 @@ class Form {
     return mutex_;
   }
 
-  // Watches the fresh `storage` from its birth, so that its plain bytes may be given back later: nobody can have got
-  // a pointer to them unseen. For storages that may become weights.
-  static void watch_from_birth(c10::StorageImpl& storage);
+  // Watches the fresh `storage`, unless it is small, from its birth, so that its plain bytes may be given back later:
+  // nobody can have got a pointer to them unseen. For storages that may become weights.
+  static void watch_from_birth(c10::StorageImpl& storage) {
+    constexpr size_t kSmallest = size_t{64} << 10; // below it giving plain bytes back would save too little
+    if (C10_UNLIKELY(storage.nbytes() >= kSmallest))
+      watch_fresh(storage);
+  }
 
   // Says that the fresh `storage`, whose only user the caller is, will hold its values as `physical` says.
   static void install(c10::StorageImpl& storage, const onednn::Layout& plain, const onednn::Layout& layout);
@@ -88,6 +92,11 @@ class Form {
   // Gives the plain bytes back to the system if a packed copy holds every value and nobody can be reading them. Called
   // with the lock held.
   void release_plain(c10::StorageImpl& storage);
+
+  // Whether release_plain would do it, given such a copy; and the same for some of the bytes, of which that copy holds the
+  // values already.
+  bool may_release() const;
+  static void release_bytes(c10::StorageImpl& storage, size_t begin, size_t end);
 
   bool plain = true;
   bool releasable = false; // nobody has, or ever had, a pointer to the plain bytes that outlives a Pin
@@ -109,6 +118,7 @@ class Form {
 
  private:
   ~Form();
+  static void watch_fresh(c10::StorageImpl& storage);
   void refill(c10::StorageImpl& storage);
 
   std::mutex mutex_;

@@ -3,6 +3,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "forms/pack_slices.h"
 #include "forms/reorder.h"
 #include "forms/statistics.h"
 #include "forms/storage.h"
@@ -13,21 +14,37 @@ namespace {
 
 constexpr size_t kMostCopies = 2; // per storage: one for forward, one for backward or another batch size
 
-std::shared_ptr<const Buffer> make(const void* data, const onednn::Layout& tensor, const dnnl::memory::desc& wanted) {
+std::shared_ptr<Buffer> buffer_for(const dnnl::memory::desc& wanted) {
   auto buffer = std::make_shared<Buffer>();
   buffer->nbytes = wanted.get_size();
   buffer->data = allocate(buffer->nbytes);
-  reorder(tensor.with_rank(wanted.get_ndims()).desc(), data, wanted, buffer->data.get());
   count_pack();
   return buffer;
 }
 
-// The copy of the values at `offset`; null when there is none.
-const Packed* find(
-    const Form& form,
-    int64_t offset,
+std::shared_ptr<const Buffer> make(const void* data, const onednn::Layout& tensor, const dnnl::memory::desc& wanted) {
+  const auto buffer = buffer_for(wanted);
+  reorder(tensor.with_rank(wanted.get_ndims()).desc(), data, wanted, buffer->data.get());
+  return buffer;
+}
+
+// The same for weights that are all of `storage`, whose plain bytes go back to the system on the way. Null when they
+// have to stay.
+std::shared_ptr<const Buffer> make_of_plain(
+    Form& form,
+    c10::StorageImpl& storage,
     const onednn::Layout& tensor,
     const dnnl::memory::desc& wanted) {
+  if (at::GradMode::is_enabled() || !form.may_release())
+    return nullptr;
+  const auto buffer = buffer_for(wanted);
+  const auto used_up = [&](size_t begin, size_t end) { Form::release_bytes(storage, begin, end); };
+  void* const plain = storage._mutable_data_ptr_no_checks().get();
+  return pack_in_slices(tensor, plain, wanted, buffer->data.get(), used_up) ? buffer : nullptr;
+}
+
+// The copy of the values at `offset`; null when there is none.
+const Packed* find(const Form& form, int64_t offset, const onednn::Layout& tensor, const dnnl::memory::desc& wanted) {
   for (const Packed& copy : form.packed)
     if (copy.offset == offset && copy.tensor == tensor && copy.desc == wanted)
       return &copy;
@@ -69,16 +86,20 @@ PackedWeights pack(
   form->make_plain(storage);
   const auto* first =
       static_cast<const char*>(storage.data_ptr().get()) + offset * static_cast<int64_t>(weights.itemsize());
-  auto buffer = make(first, tensor, wanted);
-  if (copies.size() == kMostCopies)
-    copies.erase(copies.begin());
   const bool whole = offset == 0 && tensor.dense() &&
       tensor.elements() * static_cast<int64_t>(weights.itemsize()) == static_cast<int64_t>(storage.nbytes()) &&
       wanted.get_data_type() == tensor.dtype;
+  auto buffer = whole ? make_of_plain(*form, storage, tensor, wanted) : nullptr;
+  const bool sliced = buffer != nullptr;
+  if (!sliced)
+    buffer = make(first, tensor, wanted);
+  if (copies.size() == kMostCopies)
+    copies.erase(copies.begin());
   copies.push_back({whole, offset, tensor, wanted, buffer});
   Form::watch(storage);
   if (whole)
     give_back(*form, storage);
+  TORCH_INTERNAL_ASSERT(!sliced || !form->plain);
   return {buffer->data.get(), buffer};
 }
 

@@ -109,8 +109,7 @@ std::tuple<at::Tensor, at::Tensor> diff_weights(
   } else {
     tiled_diff_weights(call, src.data, diff_dst.data, to);
     if (has_bias)
-      column_sum(
-          diff_dst.data, to_bias, diff_dst.layout.elements() / bias.numel(), bias.numel(), weight.scalar_type());
+      column_sum(diff_dst.data, to_bias, diff_dst.layout.elements() / bias.numel(), bias.numel(), weight.scalar_type());
   }
   if (!direct)
     forms::reorder(made, to, desc, write_bytes(weights));

@@ -278,7 +278,13 @@ void Product::run(void* dst, const void* bias) const {
     const TiledExecution execution("matmul", [&] {
       return c10::str(
           "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,,,",
-          product.rows, "x", product.depth, ":", product.depth, "x", product.columns);
+          product.rows,
+          "x",
+          product.depth,
+          ":",
+          product.depth,
+          "x",
+          product.columns);
     });
     return run_tiled(product);
   }

@@ -63,9 +63,25 @@ struct Shape {
   std::string problem(const char* direction) const {
     const auto list = [](const Point& p) { return c10::str(p[0], "x", p[1], "x", p[2]); };
     return c10::str(
-        direction, ",src_f32 wei_f32 dst_f32,,alg:convolution_direct,mb", images, "_ic", in, "oc", out, "_id_ih_iw",
-        list(src), "_od_oh_ow", list(dst), "_kd_kh_kw", list(kernel), "_sd_sh_sw", list(stride), "_dd_dh_dw",
-        list(dilation), "_pd_ph_pw", list(padding));
+        direction,
+        ",src_f32 wei_f32 dst_f32,,alg:convolution_direct,mb",
+        images,
+        "_ic",
+        in,
+        "oc",
+        out,
+        "_id_ih_iw",
+        list(src),
+        "_od_oh_ow",
+        list(dst),
+        "_kd_kh_kw",
+        list(kernel),
+        "_sd_sh_sw",
+        list(stride),
+        "_dd_dh_dw",
+        list(dilation),
+        "_pd_ph_pw",
+        list(padding));
   }
 };
 
@@ -105,7 +121,8 @@ template <class T>
 class Tables {
  public:
   Tables(int64_t entries, int64_t zeros)
-      : memory_(forms::allocate(static_cast<size_t>(entries) * sizeof(T*) + static_cast<size_t>(zeros) * sizeof(float))),
+      : memory_(
+            forms::allocate(static_cast<size_t>(entries) * sizeof(T*) + static_cast<size_t>(zeros) * sizeof(float))),
         entries_(entries) {
     std::memset(this->zeros(), 0, static_cast<size_t>(zeros) * sizeof(float));
   }

@@ -189,3 +189,16 @@ def test_plain_bytes_that_are_read_again_and_again_stay():
             model(x)
             assert torch.equal(model.weight.cpu(), expected)
         assert _C.physical_form(model.weight)["plain"]
+
+
+def test_weights_over_a_storage_made_before_them_give_their_plain_bytes_back():
+    """As those that are unpickled: their storage exists before the tensor."""
+    weight = torch.randn(512, 256)
+    storage = torch.UntypedStorage(weight.nbytes, device="ipex")
+    storage.copy_(weight.untyped_storage())
+    tensor = torch.empty(0, device="ipex").set_(storage, 0, weight.shape)
+    with torch.no_grad():
+        F.linear(torch.randn(128, 256, device="ipex"), tensor)
+    assert packed(tensor)
+    assert not _C.physical_form(tensor)["plain"]
+    assert torch.equal(tensor.cpu(), weight)
