@@ -78,10 +78,57 @@ at::Tensor diff_src(
   return dst.tensor;
 }
 
-// `kernel` null: by our own loops.
+// By our own loops; false when NaN in the weights' gradient may be missing in stock PyTorch's.
+bool diff_weights_tiled(
+    const ConvolutionCall& call,
+    const forms::Operand& src,
+    const forms::Operand& diff_dst,
+    const at::Tensor& weights,
+    const at::Tensor& bias) {
+  const auto plain = convolution_weights(weights, false, 1);
+  const auto made =
+      onednn::Layout::strided(plain.dtype, plain.sizes_ref(), forms::channels_last_strides(plain.sizes_ref()));
+  const bool direct = forms::same_order(plain.sizes_ref(), plain.strides_ref(), made.strides_ref());
+  const at::Tensor elsewhere = direct ? at::Tensor() : at::empty({weights.numel()}, weights.options());
+  void* to = write_bytes(direct ? weights : elsewhere);
+  const bool exact = tiled_diff_weights(call, src.data, diff_dst.data, to);
+  if (!direct)
+    forms::reorder(made, to, plain, write_bytes(weights));
+  if (bias.defined())
+    column_sum(
+        diff_dst.data,
+        write_bytes(bias),
+        diff_dst.layout.elements() / bias.numel(),
+        bias.numel(),
+        weights.scalar_type());
+  return exact;
+}
+
+void diff_weights_onednn(
+    const ConvolutionCall& call,
+    const onednn::Primitive& kernel,
+    const forms::Operand& src,
+    const forms::Operand& diff_dst,
+    const at::Tensor& weights,
+    const at::Tensor& bias) {
+  const auto desc = convolution_weights(weights, call.spec.geometry.transposed, call.groups).desc();
+  const bool direct = desc == kernel.weights();
+  const auto bytes = static_cast<int64_t>(kernel.weights().get_size());
+  const at::Tensor packed = direct ? at::Tensor() : at::empty({bytes}, weights.options().dtype(at::kByte));
+  void* to = write_bytes(direct ? weights : packed);
+  kernel.run(
+      {{DNNL_ARG_SRC, src.data},
+       {DNNL_ARG_DIFF_DST, diff_dst.data},
+       {DNNL_ARG_DIFF_WEIGHTS, to},
+       {DNNL_ARG_DIFF_BIAS, bias.defined() ? write_bytes(bias) : nullptr}});
+  if (!direct)
+    forms::reorder(kernel.weights(), to, desc, write_bytes(weights));
+}
+
+// `kernel` null: by our own loops, and by oneDNN when these do not serve.
 std::tuple<at::Tensor, at::Tensor> diff_weights(
     const ConvolutionCall& call,
-    const Kernel& kernel,
+    Kernel kernel,
     const forms::Operand& diff_dst,
     const at::Tensor& input,
     const at::Tensor& weight,
@@ -89,30 +136,10 @@ std::tuple<at::Tensor, at::Tensor> diff_weights(
   const auto src = forms::read_as(input, call.spec.src.strides_ref());
   at::Tensor weights = at::empty_strided(weight.sizes(), call.diff_weights_strides(weight.sizes()), weight.options());
   at::Tensor bias = has_bias ? at::empty({call.dst_sizes[1]}, weight.options()) : at::Tensor();
-  const auto desc = convolution_weights(weights, call.spec.geometry.transposed, call.groups).desc();
-  const auto made = kernel
-      ? kernel->weights()
-      : onednn::Layout::strided(
-            call.weights.dtype, call.weights.sizes_ref(), forms::channels_last_strides(call.weights.sizes_ref()))
-            .desc();
-  const bool direct = desc == made;
-  const at::Tensor elsewhere =
-      direct ? at::Tensor() : at::empty({static_cast<int64_t>(made.get_size())}, weight.options().dtype(at::kByte));
-  void* to = write_bytes(direct ? weights : elsewhere);
-  void* to_bias = has_bias ? write_bytes(bias) : nullptr;
-  if (kernel) {
-    kernel->run(
-        {{DNNL_ARG_SRC, src.data},
-         {DNNL_ARG_DIFF_DST, diff_dst.data},
-         {DNNL_ARG_DIFF_WEIGHTS, to},
-         {DNNL_ARG_DIFF_BIAS, to_bias}});
-  } else {
-    tiled_diff_weights(call, src.data, diff_dst.data, to);
-    if (has_bias)
-      column_sum(diff_dst.data, to_bias, diff_dst.layout.elements() / bias.numel(), bias.numel(), weight.scalar_type());
-  }
-  if (!direct)
-    forms::reorder(made, to, desc, write_bytes(weights));
+  if (!kernel && !diff_weights_tiled(call, src, diff_dst, weights, bias))
+    kernel = find(call.spec, onednn::Convolution::kBackwardWeights, has_bias);
+  if (kernel)
+    diff_weights_onednn(call, *kernel, src, diff_dst, weights, bias);
   return {weights, bias};
 }
 

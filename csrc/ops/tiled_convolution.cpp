@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 
 #include "forms/block.h"
@@ -199,6 +200,27 @@ int64_t slices(const Shape& shape) {
   return std::min(shape.images, 2 * threads);
 }
 
+// The same of all images, by `count` threads or so that add up in memory of their own.
+void add_slices(const Shape& shape, const void* src, const void* diff_dst, int64_t count, float* dst) {
+  const int64_t weights = shape.out * shape.taps * shape.in;
+  const auto memory = forms::allocate(static_cast<size_t>(count * weights) * sizeof(float));
+  auto* sums = static_cast<float*>(memory.get());
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(count, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+      const int64_t begin = shape.images * i / count, end = shape.images * (i + 1) / count;
+      add_images(shape, src, diff_dst, begin, end - begin, sums + i * weights);
+    }
+  });
+  // Always in the same order, whichever thread made them.
+  for (int64_t w = 0; w < weights; ++w) {
+    float sum = sums[w];
+    for (int64_t i = 1; i < count; ++i)
+      sum += sums[i * weights + w];
+    dst[w] = sum;
+  }
+}
+
 } // namespace
 
 bool takes_tiled_diff_src(const ConvolutionCall& call) {
@@ -239,29 +261,16 @@ void tiled_diff_src(const ConvolutionCall& call, const void* diff_dst, const voi
   run_tiled(product);
 }
 
-void tiled_diff_weights(const ConvolutionCall& call, const void* src, const void* diff_dst, void* diff_weights) {
+bool tiled_diff_weights(const ConvolutionCall& call, const void* src, const void* diff_dst, void* diff_weights) {
   const Shape shape(call);
   const TiledExecution execution("convolution", [&] { return shape.problem("backward_weights"); });
   auto* dst = static_cast<float*>(diff_weights);
   const int64_t count = slices(shape), weights = shape.out * shape.taps * shape.in;
   if (count == 1)
-    return add_images(shape, src, diff_dst, 0, shape.images, dst);
-  const auto memory = forms::allocate(static_cast<size_t>(count * weights) * sizeof(float));
-  auto* sums = static_cast<float*>(memory.get());
-  std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(count, at::get_num_threads()), 1, [&](int64_t, int64_t) {
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
-      const int64_t begin = shape.images * i / count, end = shape.images * (i + 1) / count;
-      add_images(shape, src, diff_dst, begin, end - begin, sums + i * weights);
-    }
-  });
-  // Always in the same order, whichever thread made them.
-  for (int64_t w = 0; w < weights; ++w) {
-    float sum = sums[w];
-    for (int64_t i = 1; i < count; ++i)
-      sum += sums[i * weights + w];
-    dst[w] = sum;
-  }
+    add_images(shape, src, diff_dst, 0, shape.images, dst);
+  else
+    add_slices(shape, src, diff_dst, count, dst);
+  return shape.padding == Point{} || std::none_of(dst, dst + weights, [](float w) { return std::isnan(w); });
 }
 
 } // namespace ipex::ops

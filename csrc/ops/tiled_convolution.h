@@ -18,7 +18,8 @@ onednn::Layout exchange_channels(onednn::Layout weights);
 // All activations lie in channels-last order. `weights` is packed as tiled_product.h's panels(exchange_channels()).
 void tiled_diff_src(const ConvolutionCall& call, const void* diff_dst, const void* weights, void* diff_src);
 
-// diff_weights [O, ..., I]: channels-last order.
-void tiled_diff_weights(const ConvolutionCall& call, const void* src, const void* diff_dst, void* diff_weights);
+// diff_weights [O, ..., I]: channels-last order. False when it has NaN that padding may have made, which is read as zeros
+// here and left out by other kernels: infinity times zero is NaN.
+bool tiled_diff_weights(const ConvolutionCall& call, const void* src, const void* diff_dst, void* diff_weights);
 
 } // namespace ipex::ops

@@ -130,6 +130,25 @@ def test_weight_gradient_is_the_same_every_time():
     assert all(torch.equal(g, gradients[0]) for g in gradients)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_padding_makes_no_nan(value, kernel):
+    """Zeros outside the image never meet an infinite gradient in stock PyTorch."""
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 16, 6, 6), torch.randn(16, 16, kernel, kernel)
+    arguments = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+    gradient = torch.randn_like(torch.ops.aten.convolution(x, weight, None, *arguments))
+    gradient[0, 0, 0, 0] = value
+
+    def backward(*tensors):
+        return torch.ops.aten.convolution_backward(*tensors, None, *arguments, [True, True, False])
+
+    expected = backward(gradient, x, weight)
+    actual = backward(gradient.to(DEVICE), x.to(DEVICE), weight.to(DEVICE))
+    for a, e in zip(actual[:2], expected[:2], strict=True):
+        torch.testing.assert_close(a.cpu(), e, equal_nan=True, rtol=1e-4, atol=1e-4)
+
+
 def test_the_log_of_onednn_has_our_products_too():
     program = """
 import torch
