@@ -42,6 +42,8 @@ class Worker:
     def start(self) -> dict[str, Any]:
         """Imports the peer: what libraries need by themselves is not part of a model's memory."""
         self._peer = importlib.import_module(ALTERNATIVES[self._name].module)
+        with torch.device("meta"):  # imports 75 MB of Python code, which weights.load would otherwise do
+            torch.nn.init.normal_(torch.nn.Linear(1, 1).weight)
         return {"versions": {name: importlib.metadata.version(name) for name in self._peer.DISTRIBUTIONS}}
 
     def handle(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:

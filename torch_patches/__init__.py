@@ -16,6 +16,7 @@ PATCHES = (
     "dlpack",
     "linear_cross_entropy",
     "multiprocessing",
+    "serialization",
 )
 
 _SKIP_VARIABLE = "_TORCH_IPEX_DEVICE_SKIP_PATCHES"  # for the tests that show what a patch is for; comma separated

@@ -21,11 +21,11 @@ def save(model: str, folder: Path) -> nn.Module:
     return module
 
 
-def load(workload: Workload, folder: Path) -> nn.Module:
-    """Returns the model in eval mode with the weights written before; each weight is allocated once."""
+def load(workload: Workload, folder: Path, device: str = "cpu") -> nn.Module:
+    """Returns the model in eval mode, on `device`, with the weights written before; each weight is allocated once."""
     with torch.device("meta"):
         module = MODELS[workload.model].create()
-    module.load_state_dict(torch.load(_file(workload.model, folder)), assign=True)
+    module.load_state_dict(torch.load(_file(workload.model, folder), map_location=device), assign=True)
     return module.eval()
 
 

@@ -18,12 +18,13 @@ DISTRIBUTIONS = ("torch-ipex-device", "torch")
 
 def prepare(workload: Workload, folder: Path) -> Program:
     """Returns the model on the device."""
-    device, model = torch_ipex_device.DEVICE, weights.load(workload, folder)
+    device = torch_ipex_device.DEVICE
+    model = weights.load(workload, folder, device)
     if workload.mode == "training":
-        program = training(workload, model.to(device), weights.example(workload), device)
+        program = training(workload, model, weights.example(workload), device)
     else:
         dtype = getattr(torch, workload.dtype)
-        program = inference(model.to(device, dtype), weights.example(workload, dtype), device)
+        program = inference(model.to(dtype), weights.example(workload, dtype), device)
 
     def facts() -> dict[str, int]:
         torch_ipex_device._C.reset_operator_stats()

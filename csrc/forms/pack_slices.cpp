@@ -50,33 +50,34 @@ bool pack_in_slices(
     slice.sizes[0] = count;
     return slice;
   };
-  const auto packed_part = [&](int64_t count) {
+  const auto packed_part = [&](int64_t first, int64_t count) {
     const onednn::Layout slice = part(count);
-    const dnnl::memory::dims sizes(slice.sizes.begin(), slice.sizes.begin() + slice.rank);
-    return wanted.submemory_desc(sizes, dnnl::memory::dims(sizes.size(), 0), /*allow_empty=*/true);
+    dnnl::memory::dims sizes(slice.sizes.begin(), slice.sizes.begin() + slice.rank), offsets(sizes.size(), 0);
+    offsets[0] = first;
+    return wanted.submemory_desc(sizes, offsets, /*allow_empty=*/true);
   };
-  // The last slice is copied as the end of the packed layout, with its padding, so it starts from there.
+  // Whole slices share one kernel, at addresses of their own; the last one lies where its description says.
   const int64_t last = (rows - 1) / step * step, rest = rows - last;
-  const auto piece = packed_part(step), end = packed_part(rest);
+  const auto piece = packed_part(0, step), end = packed_part(last, rest);
   if (!piece || !end)
     return false;
   const int64_t packed_row = wanted.get_strides()[0] / block * itemsize; // a stride is that of a block
-  const auto copy = [&](const dnnl::memory::desc& desc, int64_t row, int64_t count, bool back) {
+  const auto copy = [&](int64_t row, bool back) {
     auto* plain = static_cast<char*>(src) + row * row_bytes;
     auto* packed = static_cast<char*>(dst) + row * packed_row;
-    back ? reorder(desc, packed, part(count).desc(), plain) : reorder(part(count).desc(), plain, desc, packed);
+    back ? reorder(piece, packed, part(step).desc(), plain) : reorder(part(step).desc(), plain, piece, packed);
   };
   // Both kernels have run before anything is given back: what is left cannot fail for want of one.
-  copy(end, last, rest, false);
+  reorder(part(rest).desc(), static_cast<char*>(src) + last * row_bytes, end, dst);
   int64_t done = 0;
   try {
     for (; done < last; done += step) {
-      copy(piece, done, step, false);
+      copy(done, false);
       used_up(static_cast<size_t>(done * row_bytes), static_cast<size_t>((done + step) * row_bytes));
     }
   } catch (...) {
     for (int64_t row = 0; row < done; row += step)
-      copy(piece, row, step, true);
+      copy(row, true);
     throw;
   }
   return true;
