@@ -19,7 +19,8 @@ from harness import Case, Limit, Timing, measure
 from report import argument_parser, best, console, finish, print_machine
 
 # Accepted by the project: microseconds beyond CPU for an operator without a kernel of ours (hypot) and for a native one
-# (add), times CPU for a tiny forward and backward. View operators must cost the same; 0.1 microseconds is what two runs of the same CPU case differ by on a virtual machine.
+# (add), times CPU for a tiny forward and backward. View operators must cost the same; 0.1 microseconds is what two runs
+# of the same CPU case differ by on a virtual machine.
 FALLBACK_LIMIT = 0.7
 NATIVE_LIMIT = 0.2
 BACKWARD_LIMIT = 1.5
