@@ -1,6 +1,5 @@
 // The PrivateUse1 hooks: generators, pinned memory, storage resizing and device queries.
 #include "device/hooks.h"
-#include "forms/form.h"
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/Resize.h>
@@ -9,6 +8,7 @@
 #include "device/fork.h"
 #include "device/generator.h"
 #include "device/pinned_allocator.h"
+#include "forms/form.h"
 
 namespace ipex {
 

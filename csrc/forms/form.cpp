@@ -17,16 +17,6 @@ namespace {
 // A weight whose plain bytes are asked for again and again keeps them.
 constexpr int32_t kMostRefills = 3;
 
-// Gives the whole pages among these bytes back to the system; returns how many bytes that are.
-size_t release_pages(c10::StorageImpl& storage, size_t first, size_t last) {
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto data = reinterpret_cast<uintptr_t>(storage._mutable_data_ptr_no_checks().get());
-  const uintptr_t begin = (data + first + page - 1) & ~(page - 1), end = (data + last) & ~(page - 1);
-  if (end <= begin || madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) != 0)
-    return 0;
-  return end - begin;
-}
-
 } // namespace
 
 Form* Form::make(c10::StorageImpl& storage) {
@@ -106,8 +96,13 @@ bool Form::may_release() const {
   return plain && releasable && !physical && readers.load(std::memory_order_acquire) == 0;
 }
 
-void Form::release_bytes(c10::StorageImpl& storage, size_t begin, size_t end) {
-  release_pages(storage, begin, end);
+size_t Form::release_bytes(c10::StorageImpl& storage, size_t first, size_t last) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto data = reinterpret_cast<uintptr_t>(storage._mutable_data_ptr_no_checks().get());
+  const uintptr_t begin = (data + first + page - 1) & ~(page - 1), end = (data + last) & ~(page - 1);
+  if (end <= begin || madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) != 0)
+    return 0;
+  return end - begin;
 }
 
 void Form::release_plain(c10::StorageImpl& storage) {
@@ -115,7 +110,7 @@ void Form::release_plain(c10::StorageImpl& storage) {
     return;
   if (std::none_of(packed.begin(), packed.end(), [](const Packed& copy) { return copy.whole; }))
     return;
-  const size_t released = release_pages(storage, 0, storage.nbytes());
+  const size_t released = release_bytes(storage, 0, storage.nbytes());
   if (released == 0)
     return;
   released_bytes_ = released;

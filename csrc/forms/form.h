@@ -93,10 +93,12 @@ class Form {
   // with the lock held.
   void release_plain(c10::StorageImpl& storage);
 
-  // Whether release_plain would do it, given such a copy; and the same for some of the bytes, of which that copy holds the
-  // values already.
+  // Whether release_plain would do it, given such a copy.
   bool may_release() const;
-  static void release_bytes(c10::StorageImpl& storage, size_t begin, size_t end);
+
+  // Gives the whole pages among these plain bytes, whose values a packed copy holds, back to the system; returns how many
+  // bytes that are.
+  static size_t release_bytes(c10::StorageImpl& storage, size_t first, size_t last);
 
   bool plain = true;
   bool releasable = false; // nobody has, or ever had, a pointer to the plain bytes that outlives a Pin

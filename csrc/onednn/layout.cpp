@@ -5,6 +5,35 @@
 
 namespace ipex::onednn {
 
+namespace {
+
+// The dimensions of more than one element, smallest stride first.
+class Extents {
+ public:
+  explicit Extents(const Layout& layout) {
+    for (int32_t dim = 0; dim < layout.rank; ++dim) {
+      if (layout.sizes[dim] == 1)
+        continue;
+      int32_t place = count_++;
+      for (; place > 0 && layout.strides[order_[place - 1]] > layout.strides[dim]; --place)
+        order_[place] = order_[place - 1];
+      order_[place] = dim;
+    }
+  }
+  const int32_t* begin() const {
+    return order_.data();
+  }
+  const int32_t* end() const {
+    return order_.data() + count_;
+  }
+
+ private:
+  std::array<int32_t, Layout::kMaxRank> order_;
+  int32_t count_ = 0;
+};
+
+} // namespace
+
 Layout Layout::dense(dnnl::memory::data_type dtype, c10::IntArrayRef sizes) {
   TORCH_INTERNAL_ASSERT(sizes.size() <= static_cast<size_t>(kMaxRank));
   Layout layout;
@@ -47,25 +76,25 @@ int64_t Layout::elements() const {
 }
 
 bool Layout::dense() const {
-  std::array<int32_t, kMaxRank> order;
-  int32_t count = 0;
-  for (int32_t dim = 0; dim < rank; ++dim) {
-    if (sizes[dim] == 0)
-      return true;
-    if (sizes[dim] == 1)
-      continue;
-    int32_t place = count++;
-    for (; place > 0 && strides[order[place - 1]] > strides[dim]; --place)
-      order[place] = order[place - 1];
-    order[place] = dim;
-  }
+  if (elements() == 0)
+    return true;
   int64_t expected = 1;
-  for (int32_t i = 0; i < count; ++i) {
-    if (strides[order[i]] != expected)
-      return false;
-    expected *= sizes[order[i]];
-  }
-  return true;
+  const Extents extents(*this);
+  return std::all_of(extents.begin(), extents.end(), [&](int32_t dim) {
+    const bool adjacent = strides[dim] == expected;
+    expected *= sizes[dim];
+    return adjacent;
+  });
+}
+
+bool Layout::disjoint() const {
+  int64_t end = 1; // of what the dimensions so far span
+  const Extents extents(*this);
+  return std::all_of(extents.begin(), extents.end(), [&](int32_t dim) {
+    const bool beyond = strides[dim] >= end;
+    end += strides[dim] * (sizes[dim] - 1);
+    return beyond;
+  });
 }
 
 dnnl::memory::desc Layout::desc() const {

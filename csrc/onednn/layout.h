@@ -40,6 +40,9 @@ struct Layout {
   // Whether the elements are one run of memory without gaps or overlaps, in whatever order of dimensions.
   bool dense() const;
 
+  // Whether no two elements share their place; strides of dimensions of size 1 do not matter.
+  bool disjoint() const;
+
   bool operator==(const Layout&) const = default;
 };
 

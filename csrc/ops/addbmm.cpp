@@ -13,6 +13,7 @@
 //   errors  RuntimeError when shapes do not fit
 //   source  oneDNN developer guide, "Matrix Multiplication"
 #include "aten/fallback.h"
+#include "forms/operand.h"
 #include "ops/kernels.h"
 #include "ops/matmul.h"
 

@@ -15,6 +15,7 @@
 #include "aten/fallback.h"
 #include "ops/kernels.h"
 #include "ops/matmul.h"
+#include "ops/product.h"
 
 namespace ipex::ops {
 

@@ -12,7 +12,7 @@
 #include "aten/fallback.h"
 #include "onednn/engine.h"
 #include "ops/kernels.h"
-#include "ops/matmul.h"
+#include "ops/product.h"
 
 namespace ipex::ops {
 

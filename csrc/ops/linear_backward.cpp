@@ -13,7 +13,7 @@
 #include "aten/stats.h"
 #include "ops/column_sum.h"
 #include "ops/kernels.h"
-#include "ops/matmul.h"
+#include "ops/product.h"
 
 namespace ipex::ops {
 

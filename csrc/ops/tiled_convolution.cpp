@@ -224,14 +224,17 @@ void add_slices(const Shape& shape, const void* src, const void* diff_dst, int64
 } // namespace
 
 bool takes_tiled_diff_src(const ConvolutionCall& call) {
+  if (!serves(call))
+    return false;
   const Shape shape(call);
-  return serves(call) && shape.taps == 1 && shape.padding == Point{} && volume(shape.stride) > 1;
+  return shape.taps == 1 && shape.padding == Point{} && volume(shape.stride) > 1;
 }
 
 bool takes_tiled_diff_weights(const ConvolutionCall& call) {
+  if (!serves(call))
+    return false;
   const Shape shape(call);
-  return serves(call) && (shape.taps == 1 || shape.in % simd::kPanel == 0) &&
-      shape.images * volume(shape.dst) >= 2 * simd::kPanel;
+  return (shape.taps == 1 || shape.in % simd::kPanel == 0) && shape.images * volume(shape.dst) >= 2 * simd::kPanel;
 }
 
 onednn::Layout exchange_channels(onednn::Layout weights) {

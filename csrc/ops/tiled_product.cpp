@@ -36,8 +36,7 @@ Blocks cut(const simd::MatrixProduct& p, int64_t threads) {
     return {p.rows, panels, 1, 1};
   constexpr int64_t kTile = 12;
   const bool packs = p.operands == simd::MatrixProduct::Operands::gradient;
-  // Equal blocks of at most so many rows: what a core's own cache holds, and what makes up for packing a panel.
-  const int64_t most = packs ? 240 : 132;
+  const int64_t most = packs ? simd::kPackedBlockRows : simd::kBlockRows;
   int64_t rows = divide_up(divide_up(p.rows, divide_up(p.rows, most)), kTile) * kTile, width = panels;
   const auto count = [&] { return divide_up(p.rows, rows) * divide_up(panels, width); };
   const int64_t narrowest = packs ? 8 : 1;

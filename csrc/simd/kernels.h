@@ -91,6 +91,11 @@ struct Rows {
   T* const* table = nullptr;
 };
 
+// Rows of dst that a thread works on at a time: with packed weights, and with operands that it packs on the way, which pay
+// for that with many rows.
+constexpr int64_t kBlockRows = 132;
+constexpr int64_t kPackedBlockRows = 240;
+
 // dst [rows, columns] = left [rows, depth] x right [depth, columns] + bias.
 struct MatrixProduct {
   enum class Operands : int32_t {

@@ -14,10 +14,8 @@ constexpr int kTileRows = 12 / kVectors;
 // A chunk of the depth: a panel of it and a block of rows stay in the second cache. (256 to 512 are no faster: the sums are
 // then read and written more often than the first cache makes up for.)
 constexpr int64_t kChunk = 768;
-constexpr int64_t kBlockRows = 132;
-// Panels that are packed on the way pay for that with many rows, and those again with a smaller chunk.
+// With kPackedBlockRows the same cache holds a smaller one.
 constexpr int64_t kPackedChunk = 256;
-constexpr int64_t kPackedBlockRows = 240;
 
 // Between packed rows, so that they do not all begin in the same lines of a cache.
 constexpr int64_t kRowGap = 16;

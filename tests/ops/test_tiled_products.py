@@ -62,6 +62,30 @@ def test_few_rows_use_the_copy_that_many_rows_made():
     assert len(_C.physical_form(on_device)["packed"]) == 1
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda w: w.mul_(2),
+        lambda w: w[3:9].fill_(1),
+        lambda w: w.data.copy_(torch.randn(512, 256)),
+        lambda w: w.zero_(),
+    ],
+    ids=["in place", "view", "data", "zero"],
+)
+def test_panels_of_written_weights_are_made_anew(write):
+    torch.manual_seed(0)
+    weight, x = torch.randn(512, 256, device=DEVICE), torch.randn(128, 256, device=DEVICE)
+    with torch.no_grad():
+        F.linear(x, weight)
+        assert _C.physical_form(weight)["packed"]
+        write(weight)
+        with ipex.explain() as explanation:
+            y = F.linear(x, weight)
+        assert OWN in implementations(explanation)
+        expected = F.linear(x.cpu().double(), weight.cpu().double())
+        torch.testing.assert_close(y.cpu().double(), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_on_one_thread_and_on_all_the_results_are_equal():
     torch.manual_seed(0)
     x, weight = torch.randn(300, 200, device=DEVICE), torch.randn(180, 200, device=DEVICE)

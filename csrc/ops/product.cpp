@@ -1,0 +1,284 @@
+// Chooses how to multiply matrices.
+//
+// Measured on Zen 3 (AVX2, 102 GFLOP/s per core), GFLOP/s of one core for float32:
+//                              [128,768]x[768,3072]   [512,768]x[768,3072]   [16,768]x[768,3072]   12 x [128,64]x[64,128]
+//   matmul, weights as rows             43                     84                     45                     92
+//   matmul, weights as columns          79                     83                     51                     91
+//   inner product, packed               84                     87                     99
+//   MKL in stock PyTorch              71..74                 76..78                   45                     84
+// The 43 is a kernel of oneDNN that reads few rows of src against weights whose rows are a multiple of 4096 bytes apart,
+// which fall into one set of the cache; packing at every call (72) beats it. Otherwise packing pays only when the copy
+// is used again, and weights in training are written after each use. Backward products do not differ.
+// Our own loops (tiled_product.h) reach 87 to 96 with many rows and packed weights; with weights as they lie, which they
+// would have to pack for each product, they are no faster than oneDNN.
+#include "ops/product.h"
+
+#include <ATen/Parallel.h>
+
+#include <cstring>
+
+#include "onednn/engine.h"
+#include "onednn/inner_product.h"
+#include "onednn/matmul.h"
+#include "ops/small_product.h"
+#include "ops/tiled_product.h"
+
+namespace ipex::ops {
+
+namespace {
+
+using onednn::Layout;
+
+// Products of fewer multiplications do not make up for looking a packed copy up.
+constexpr int64_t kSmallestPacked = 1 << 16;
+
+Layout transpose(Layout layout) {
+  std::swap(layout.sizes[layout.rank - 1], layout.sizes[layout.rank - 2]);
+  std::swap(layout.strides[layout.rank - 1], layout.strides[layout.rank - 2]);
+  return layout;
+}
+
+// Gives dimensions of size 1 strides that oneDNN understands. False when neither rows nor columns are adjacent, or when
+// they overlap.
+bool normalize(Layout& layout) {
+  const int row = layout.rank - 2, column = layout.rank - 1;
+  const int64_t rows = layout.sizes[row], columns = layout.sizes[column];
+  int64_t &row_stride = layout.strides[row], &column_stride = layout.strides[column];
+  if (columns == 1) {
+    column_stride = 1;
+    if (rows == 1)
+      row_stride = 1;
+  } else if (rows == 1) {
+    row_stride = column_stride == 1 ? columns : 1;
+  }
+  if (layout.rank == 3) {
+    if (layout.strides[0] == 0) // expanded: oneDNN repeats a batch of size 1
+      layout.sizes[0] = 1;
+    if (layout.sizes[0] == 1)
+      layout.strides[0] = rows * columns;
+  }
+  const bool adjacent = (column_stride == 1 && row_stride >= columns) || (row_stride == 1 && column_stride >= rows);
+  return adjacent && (layout.rank == 2 || layout.disjoint());
+}
+
+bool in_rows(const Layout& layout) {
+  return layout.strides[layout.rank - 1] == 1;
+}
+
+// Whether our own loops serve, and are the faster way. oneDNN's kernel is at its best with few rows, as long as they are
+// short; but a second copy of the weights would cost more than it gains.
+bool tiled_pays(const Weights::Parameter& weights, int64_t rows) {
+  constexpr int64_t kManyRows = 96, kSomeRows = 8, kLongRow = 3072;
+  const Layout& layout = weights.layout;
+  return takes_tiled_products(layout.dtype) &&
+      (rows >= kManyRows || (rows >= kSomeRows && layout.sizes[1] >= kLongRow) ||
+       forms::is_packed(weights.tensor, layout, panels(layout)));
+}
+
+forms::Operand copied(const forms::Operand& operand) {
+  return forms::copy(operand, forms::row_major_strides(operand.sizes()));
+}
+
+// oneDNN's inner product on AVX2 loses a quarter of its speed when it finds no good divisor of the number of rows: 197
+// (a vision transformer's tokens) take longer than 200. Other sizes are not worth the copies.
+int64_t padded_rows(int64_t rows) {
+  return rows < 96 || rows > 1024 || rows % 8 == 0 ? rows : (rows + 7) / 8 * 8;
+}
+
+void copy_bytes(const void* src, void* dst, int64_t bytes) {
+  at::parallel_for(0, bytes, 1 << 18, [&](int64_t begin, int64_t end) {
+    std::memcpy(static_cast<char*>(dst) + begin, static_cast<const char*>(src) + begin, end - begin);
+  });
+}
+
+// A copy of the matrix `operand` in row-major order with zeros below it.
+forms::Operand with_rows(const forms::Operand& operand, int64_t rows) {
+  const bool in_order = in_rows(operand.layout) && operand.dense();
+  const forms::Operand dense = in_order ? operand : copied(operand);
+  const int64_t bytes =
+      dense.layout.elements() * static_cast<int64_t>(dnnl::memory::data_type_size(dense.layout.dtype));
+  const int64_t row_bytes = bytes / dense.layout.sizes[0];
+  const auto made = forms::make_contiguous_result(
+      {rows, dense.layout.sizes[1]},
+      at::TensorOptions(c10::Device(c10::DeviceType::PrivateUse1)).dtype(onednn::scalar_type(dense.layout.dtype)));
+  copy_bytes(dense.data, made.data, bytes);
+  std::memset(static_cast<char*>(made.data) + bytes, 0, rows * row_bytes - bytes);
+  return {made.data, made.layout, made.tensor, made.pin};
+}
+
+} // namespace
+
+forms::Operand Weights::values() && {
+  if (tensor_ == nullptr)
+    return std::move(values_);
+  auto read = forms::read(*tensor_);
+  return transposed_ ? read.transposed() : read;
+}
+
+std::optional<Weights::Parameter> Weights::parameter() const {
+  if (tensor_ == nullptr)
+    return std::nullopt;
+  const Layout plain = forms::plain_layout(*tensor_);
+  const Layout seen = transposed_ ? plain : transpose(plain);
+  if (!forms::packing_pays(*tensor_, seen, reuse_))
+    return std::nullopt;
+  return Parameter{*tensor_, seen};
+}
+
+std::optional<Product> Product::plan(
+    forms::Operand src,
+    Weights weights,
+    const Layout& dst,
+    Factors factors,
+    bool has_bias) {
+  Product product;
+  product.alpha_ = factors.alpha;
+  product.src_ = std::move(src);
+  if (!normalize(product.src_.layout))
+    product.src_ = copied(product.src_);
+  const int64_t rows = dst.sizes[dst.rank - 2];
+  const int64_t multiplications = dst.elements() * product.src_.layout.sizes[dst.rank - 1];
+  const bool simple = dst.rank == 2 && factors.alpha == 1 && factors.beta == 0 && in_rows(dst) && dst.dense();
+  const bool packable = simple && multiplications >= kSmallestPacked;
+  if (packable)
+    if (const auto parameter = weights.parameter()) {
+      if (tiled_pays(*parameter, rows)) {
+        product.plan_tiled(*parameter);
+        return product;
+      }
+      if (product.plan_packed(parameter, dst, has_bias))
+        return product;
+    }
+  product.weights_ = std::move(weights).values();
+  const auto& layout = product.weights_.layout;
+  if (simple && multiplications <= kSmallProduct && product.plan_small(dst))
+    return product;
+  if (!normalize(product.weights_.layout))
+    product.weights_ = copied(product.weights_);
+  if (dst.rank == 3 && product.src_.layout.sizes[0] == 1 && layout.sizes[0] == 1 && dst.sizes[0] != 1) {
+    product.src_.layout.sizes[0] = dst.sizes[0]; // both are expanded: oneDNN repeats one of them at most
+    product.src_.layout.strides[0] = 0;
+    product.src_ = copied(product.src_);
+  }
+  if (!product.plan_plain(dst, factors, has_bias))
+    return std::nullopt;
+  const bool slow = packable && rows >= 16 && rows < 320 && layout.sizes[0] >= 256 && in_rows(layout) &&
+      layout.strides[0] % 1024 == 0 && product.kernel_->implementation().starts_with("gemm:jit");
+  if (slow)
+    product.plan_packed(std::nullopt, dst, has_bias);
+  return product;
+}
+
+bool Product::plan_small(const Layout& dst) {
+  return dst.dtype == dnnl::memory::data_type::f32 && in_rows(src_.layout) && normalize(weights_.layout);
+}
+
+void Product::plan_tiled(const Weights::Parameter& parameter) {
+  const Layout& view = parameter.layout;
+  packed_ = forms::pack(parameter.tensor, view, panels(view));
+  if (!in_rows(src_.layout))
+    src_ = copied(src_);
+  tiled_.emplace();
+  tiled_->rows = src_.layout.sizes[0];
+  tiled_->columns = view.sizes[0];
+  tiled_->depth = view.sizes[1];
+  tiled_->left = {static_cast<const float*>(src_.data), src_.layout.strides[0], nullptr};
+  tiled_->right = {static_cast<const float*>(packed_.data), view.sizes[1] * simd::kPanel, nullptr};
+  tiled_->dst.stride = tiled_->columns;
+}
+
+bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, const Layout& dst, bool has_bias) {
+  const Layout seen = parameter ? parameter->layout : transpose(weights_.layout);
+  int64_t rows = dst.sizes[0];
+  const auto find = [&] {
+    return onednn::find(
+        onednn::InnerProduct{
+            .rows = rows, .in = seen.sizes[1], .out = seen.sizes[0], .dtype = dst.dtype, .has_bias = has_bias});
+  };
+  auto kernel = find();
+  if (!kernel)
+    return false;
+  if (kernel->implementation() == "brgemm:avx2" && padded_rows(rows) != rows) {
+    rows = padded_rows(rows);
+    kernel = find();
+  }
+  if (rows != dst.sizes[0])
+    src_ = with_rows(src_, rows);
+  else if (!in_rows(src_.layout) || !src_.layout.dense())
+    src_ = copied(src_);
+  if (rows != dst.sizes[0])
+    padded_dst_ = forms::make_contiguous_result({rows, dst.sizes[1]}, src_.owner.options());
+  wanted_bytes_ = dst.elements() * static_cast<int64_t>(dnnl::memory::data_type_size(dst.dtype));
+  kernel_ = std::move(kernel);
+  packed_ = parameter ? forms::pack(parameter->tensor, seen, kernel_->weights())
+                      : forms::pack_once(weights_.data, seen, kernel_->weights());
+  return true;
+}
+
+bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
+  if (!normalize(dst))
+    return false;
+  if (!in_rows(dst)) { // dst^T = weights^T x src^T
+    if (has_bias)
+      return false;
+    dst = transpose(dst);
+    std::swap(src_, weights_);
+    src_ = src_.transposed();
+    weights_ = weights_.transposed();
+  }
+  kernel_ = onednn::find(
+      onednn::MatMul{
+          .src = src_.layout,
+          .weights = weights_.layout,
+          .dst = dst,
+          .beta = factors.beta,
+          .has_bias = has_bias,
+          .has_alpha = factors.alpha != 1});
+  return kernel_ != nullptr;
+}
+
+void Product::run(void* dst, const void* bias) const {
+  if (tiled_) {
+    simd::MatrixProduct product = *tiled_;
+    product.dst.first = static_cast<float*>(dst);
+    product.bias = static_cast<const float*>(bias);
+    const TiledExecution execution("matmul", [&] {
+      return c10::str(
+          "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,,,",
+          product.rows,
+          "x",
+          product.depth,
+          ":",
+          product.depth,
+          "x",
+          product.columns);
+    });
+    return run_tiled(product);
+  }
+  if (!kernel_) {
+    const auto &src = src_.layout, &weights = weights_.layout;
+    const bool one_column = weights.sizes[1] == 1 && weights.strides[0] == 1;
+    const bool rows = in_rows(weights) && !one_column;
+    const SmallProduct small{
+        .src = static_cast<const float*>(src_.data),
+        .weights = static_cast<const float*>(weights_.data),
+        .bias = static_cast<const float*>(bias),
+        .dst = static_cast<float*>(dst),
+        .rows = src.sizes[0],
+        .in = src.sizes[1],
+        .out = weights.sizes[1],
+        .src_stride = src.strides[0],
+        .weights_stride = weights.strides[rows ? 0 : 1]};
+    return rows ? small_product_of_rows(small) : small_product_of_columns(small);
+  }
+  kernel_->run(
+      {{DNNL_ARG_SRC, src_.data},
+       {DNNL_ARG_WEIGHTS, packed_.data ? packed_.data : weights_.data},
+       {DNNL_ARG_BIAS, bias},
+       {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, alpha_ != 1 ? &alpha_ : nullptr},
+       {DNNL_ARG_DST, padded_dst_.data ? padded_dst_.data : dst}});
+  if (padded_dst_.data)
+    copy_bytes(padded_dst_.data, dst, wanted_bytes_);
+}
+
+} // namespace ipex::ops
