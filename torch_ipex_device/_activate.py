@@ -26,10 +26,12 @@ def activate() -> ModuleType:
         if _extension is None:
             fallback_policy = config.read("IPEX_FALLBACK")
             native = config.read("IPEX_NATIVE") == "1"
+            eager_fusion = config.read("IPEX_EAGER_FUSION") == "1"
             log.configure()
             extension = _load.load_extension()
             extension.set_fallback_policy(fallback_policy)
             extension.set_native_enabled(native)
+            extension.set_eager_fusion(eager_fusion)
             _switch_on(extension)
             _extension = extension
         return _extension

@@ -80,7 +80,7 @@ const Tensor& resize_(const Tensor& self, c10::IntArrayRef size, std::optional<a
 Tensor lazy_clone(const Tensor& self) {
   c10::StorageImpl& storage = *self.storage().unsafeGetStorageImpl();
   if (!c10::impl::cow::is_cow_data_ptr(storage._mutable_data_ptr_no_checks())) {
-    write_bytes(storage);
+    storage.mutable_data(); // and nobody watches them any more
     if (!c10::impl::cow::has_simple_data_ptr(storage))
       return self.clone();
   }

@@ -7,6 +7,7 @@ namespace ipex::bindings {
 
 void init_build(pybind11::module_& module);
 void init_device(pybind11::module_& module);
+void init_fusion(pybind11::module_& module);
 void init_onednn(pybind11::module_& module);
 void init_operators(pybind11::module_& module);
 void init_tensor(pybind11::module_& module);

@@ -5,6 +5,7 @@ PYBIND11_MODULE(_C, module) {
   using namespace ipex::bindings;
   init_build(module);
   init_device(module);
+  init_fusion(module);
   init_onednn(module);
   init_operators(module);
   init_tensor(module);

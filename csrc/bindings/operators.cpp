@@ -5,6 +5,7 @@
 #include "bindings/bindings.h"
 #include "core/check.h"
 #include "core/recorder.h"
+#include "fusion/open_primitive.h"
 #include "ops/register.h"
 
 namespace ipex::bindings {
@@ -35,6 +36,7 @@ const char* policy_name() {
 
 py::list stop_recording() {
   py::list rows;
+  fusion::close_all(); // what the block left open belongs to it
   for (const recorder::Row& row : recorder::stop()) {
     py::dict made;
     made["operator"] = row.op;

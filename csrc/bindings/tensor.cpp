@@ -35,6 +35,7 @@ py::object physical_form(const at::Tensor& tensor) {
   const forms::Description form = forms::describe(tensor);
   py::dict result;
   result["plain"] = form.plain;
+  result["open"] = form.open;
   result["strides"] = form.strides ? py::object(as_list(*form.strides)) : py::none();
   result["dtype"] = c10::toString(form.dtype);
   result["packed"] = py::cast(form.packed);

@@ -74,6 +74,11 @@ void note_primitive(std::string_view name, std::string_view implementation) {
   all.append(name).append(" ").append(implementation);
 }
 
+void note_path(std::string_view path) {
+  if (C10_UNLIKELY(active()) && innermost != nullptr)
+    innermost->row.path = path;
+}
+
 void note_reorder(int64_t bytes) {
   if (innermost == nullptr)
     return;

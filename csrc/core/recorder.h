@@ -17,7 +17,7 @@ namespace ipex::recorder {
 
 struct Row {
   std::string op; // "aten::linear"
-  std::string path; // "native", "fallback" or "data movement"
+  std::string path; // "native", "open" (left to a later row), "fallback" or "data movement"
   std::string reason; // why not native
   std::string arguments; // "float32[8, 96] float32[160, 96]"
   std::string implementations; // oneDNN's names, in order
@@ -55,6 +55,7 @@ class Call {
 };
 
 void note_primitive(std::string_view name, std::string_view implementation);
+void note_path(std::string_view path);
 void note_reorder(int64_t bytes);
 void note_materialization();
 

@@ -3,8 +3,7 @@
 
 namespace ipex {
 
-// Kernels run in the calling thread and finish before they return, so there is nothing to wait for. Work that is
-// recorded and run later (epilogues) is to be finished here.
-inline void synchronize() {}
+// Kernels run in the calling thread and finish before they return; what is left open is computed here.
+void synchronize();
 
 } // namespace ipex

@@ -43,6 +43,7 @@ Description describe(const at::Tensor& tensor) {
     return description;
   const std::lock_guard lock(form->mutex());
   description.plain = form->plain;
+  description.open = form->open != nullptr;
   description.generation = static_cast<int64_t>(form->generation);
   if (form->physical) {
     const Physical& physical = *form->physical;

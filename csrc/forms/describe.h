@@ -13,6 +13,7 @@ namespace ipex::forms {
 
 struct Description {
   bool plain = true; // whether the plain bytes exist now
+  bool open = false; // whether the values are still to be computed
   std::optional<c10::DimVector> strides; // of this tensor in the physical bytes, in elements; none without such bytes
   c10::ScalarType dtype; // of the physical bytes; without them the tensor's own
   std::vector<std::string> packed; // oneDNN's format of each packed copy, such as "aBcd8b"

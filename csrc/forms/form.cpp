@@ -40,6 +40,7 @@ void Form::install(c10::StorageImpl& storage, const onednn::Layout& plain, const
   auto* form = new Form();
   form->owner = block;
   form->plain = false;
+  form->exposed = false;
   form->physical.emplace(Physical{plain, layout, block->data, {}});
   watch(storage);
   block->form.store(form, std::memory_order_release);
@@ -50,7 +51,73 @@ void Form::watch_fresh(c10::StorageImpl& storage) {
   if (form == nullptr)
     return;
   form->releasable = true;
+  form->exposed = false;
   watch(storage);
+}
+
+void Form::install_open(
+    c10::StorageImpl& storage,
+    const onednn::Layout& plain,
+    const onednn::Layout& layout,
+    std::shared_ptr<OpenValues> values) {
+  Form* form = make(storage);
+  TORCH_INTERNAL_ASSERT(form != nullptr);
+  const std::lock_guard lock(form->mutex());
+  form->plain = false;
+  form->exposed = false;
+  form->physical.emplace(Physical{plain, layout, form->owner->data, {}});
+  form->open = std::move(values);
+  watch(storage);
+}
+
+void Form::close(c10::StorageImpl& storage) {
+  if (!open)
+    return;
+  bound = open->compute(storage, *physical, has_dependents());
+  open.reset();
+  if (physical->layout != physical->plain)
+    return;
+  plain = true;
+  physical.reset();
+}
+
+bool Form::has_dependents() const {
+  return std::any_of(dependents_.begin(), dependents_.end(), [](const auto& values) { return !values.expired(); });
+}
+
+void Form::add_dependent(const std::shared_ptr<OpenValues>& values) {
+  std::erase_if(dependents_, [](const auto& other) { return other.expired(); });
+  dependents_.push_back(values);
+  has_dependents_.store(true);
+}
+
+void Form::close_dependents() {
+  if (C10_LIKELY(!has_dependents_.load()))
+    return;
+  std::vector<std::weak_ptr<OpenValues>> dependents;
+  {
+    const std::lock_guard lock(mutex_);
+    dependents = dependents_;
+  }
+  for (const auto& dependent : dependents)
+    if (const auto values = dependent.lock())
+      values->close();
+  const std::lock_guard lock(mutex_);
+  std::erase_if(dependents_, [](const auto& values) { return values.expired(); });
+  has_dependents_.store(!dependents_.empty());
+}
+
+void close(c10::StorageImpl& storage) {
+  Form* form = Form::of(storage);
+  if (form == nullptr)
+    return;
+  const std::lock_guard lock(form->mutex());
+  form->close(storage);
+}
+
+void OpenValues::close() const {
+  if (const auto storage = target())
+    forms::close(*storage);
 }
 
 void Form::watch(c10::StorageImpl& storage) {
@@ -59,6 +126,7 @@ void Form::watch(c10::StorageImpl& storage) {
 }
 
 void Form::make_plain(c10::StorageImpl& storage) {
+  close(storage);
   if (plain)
     return;
   if (!physical)
@@ -129,6 +197,7 @@ void Form::drop_copies() {
     ++generation;
   packed.clear();
   read_once.clear();
+  bound = kUnknown;
   if (plain)
     physical.reset();
 }
@@ -137,10 +206,12 @@ void materialize(c10::StorageImpl* storage) {
   Form* form = Form::of(*storage);
   if (form == nullptr)
     return;
+  form->close_dependents();
   const std::lock_guard lock(form->mutex());
   form->make_plain(*storage);
   form->drop_copies();
   form->releasable = false; // whoever asked may keep the pointer
+  form->exposed = true;
 }
 
 } // namespace ipex::forms

@@ -4,6 +4,7 @@
 //   plain      the storage's own bytes, exactly what sizes, strides and dtype say
 //   physical   a kernel's result in another dimension order (or type): the only copy until somebody needs plain bytes
 //   caches     packed copies of the plain values, for kernels that read the same weights again and again
+// Values that nobody has asked for yet may be open (open_values.h): then `physical` says where they will lie. Otherwise
 // `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches. One
 // exception: when a packed copy holds every value, the plain bytes of a weight may be given back to the system and are
 // filled from the copy when somebody needs them; their address stays.
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "forms/block.h"
+#include "forms/open_values.h"
 #include "onednn/layout.h"
 
 namespace ipex::forms {
@@ -35,6 +37,7 @@ namespace ipex::forms {
 struct Buffer {
   c10::DataPtr data;
   size_t nbytes = 0;
+  mutable std::atomic<float> magnitude{-1}; // the largest one, once somebody has looked; float32 only
 };
 
 // Values in an order of dimensions of their own.
@@ -80,6 +83,23 @@ class Form {
   // Says that the fresh `storage`, whose only user the caller is, will hold its values as `physical` says.
   static void install(c10::StorageImpl& storage, const onednn::Layout& plain, const onednn::Layout& layout);
 
+  // Says that the fresh `storage`, whose only user the caller is, will hold what `values` compute.
+  static void install_open(
+      c10::StorageImpl& storage,
+      const onednn::Layout& plain,
+      const onednn::Layout& layout,
+      std::shared_ptr<OpenValues> values);
+
+  // Computes the values if they are open. Called with the lock held.
+  void close(c10::StorageImpl& storage);
+
+  // Notes that `values` are computed of this storage's. Called with the lock held.
+  void add_dependent(const std::shared_ptr<OpenValues>& values);
+  bool has_dependents() const;
+
+  // Computes the open values that depend on this storage's, which are about to be written. Called without the lock.
+  void close_dependents();
+
   // Makes the plain bytes valid; whatever else there is stays. Called with the lock held.
   void make_plain(c10::StorageImpl& storage);
 
@@ -102,11 +122,15 @@ class Form {
 
   bool plain = true;
   bool releasable = false; // nobody has, or ever had, a pointer to the plain bytes that outlives a Pin
+  bool exposed = true; // somebody may have a pointer to the bytes, and write through it unseen
   int32_t refills = 0; // how often plain bytes were given back in vain
   std::atomic<int32_t> readers{0}; // pins; changed with the lock held, or downwards
   std::optional<Physical> physical;
   std::vector<Packed> packed;
   std::vector<onednn::Layout> read_once; // as what kernels have read the values since the last write, unpacked
+  std::shared_ptr<OpenValues> open; // null: the values are there
+  static constexpr float kUnknown = -1;
+  float bound = kUnknown; // no magnitude is larger, and all are finite, since the last write
   uint64_t generation = 0; // writes so far that dropped something
   Block* owner = nullptr; // the block that holds the storage's reference to the form
 
@@ -126,7 +150,12 @@ class Form {
   std::mutex mutex_;
   std::atomic<int32_t> references_{1};
   size_t released_bytes_ = 0;
+  std::vector<std::weak_ptr<OpenValues>> dependents_;
+  std::atomic<bool> has_dependents_{false}; // no false negatives; read without the lock
 };
+
+// Computes the values of `storage` if they are open. Called without its lock.
+void close(c10::StorageImpl& storage);
 
 // While it lives, the plain bytes of a storage stay where they are and filled.
 class Pin {

@@ -56,6 +56,18 @@ const void* read_watched_bytes(c10::StorageImpl& storage) {
   return data.get();
 }
 
+void* write_watched_bytes(c10::StorageImpl& storage) {
+  Form* form = c10::impl::cow::is_cow_data_ptr(storage._mutable_data_ptr_no_checks()) ? nullptr : Form::of(storage);
+  if (form == nullptr)
+    return storage.mutable_data();
+  form->close_dependents();
+  const std::lock_guard lock(form->mutex());
+  form->make_plain(storage);
+  form->drop_copies();
+  form->releasable = false; // nobody will say when the pointer is no longer used
+  return storage._mutable_data_ptr_no_checks().get();
+}
+
 namespace {
 
 PinnedBytes pinned(c10::StorageImpl& storage, bool written) {
@@ -64,6 +76,8 @@ PinnedBytes pinned(c10::StorageImpl& storage, bool written) {
   Form* form = Form::of(storage);
   if (form == nullptr)
     return {written ? storage.mutable_data() : read_watched_bytes(storage), Pin()};
+  if (written)
+    form->close_dependents();
   const std::lock_guard lock(form->mutex());
   form->make_plain(storage);
   if (written)
@@ -96,6 +110,7 @@ Operand read(const at::Tensor& tensor) {
   if (C10_UNLIKELY(storage.has_materializer())) {
     if (Form* form = Form::of(storage)) {
       const std::lock_guard lock(form->mutex());
+      form->close(storage);
       if (auto operand = read_physical(tensor, *form))
         return std::move(*operand);
       form->make_plain(storage);
@@ -131,7 +146,9 @@ Result update(const at::Tensor& tensor) {
   c10::StorageImpl& storage = *tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
   if (C10_UNLIKELY(storage.has_materializer())) {
     if (Form* form = Form::of(storage)) {
+      form->close_dependents();
       const std::lock_guard lock(form->mutex());
+      form->close(storage);
       if (!form->plain) {
         if (auto operand = read_physical(tensor, *form)) {
           form->drop_copies();
@@ -154,8 +171,12 @@ Result make_result(
   at::Tensor tensor = at::detail::empty_strided_generic(
       sizes, strides, allocator(), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), dtype);
   Result result = wrap_fresh(tensor);
-  if (tensor.numel() == 0 || same_order(sizes, strides, physical))
+  if (tensor.numel() == 0)
     return result;
+  if (same_order(sizes, strides, physical)) {
+    Form::watch_from_birth(*tensor.storage().unsafeGetStorageImpl());
+    return result;
+  }
   const onednn::Layout plain = result.layout;
   result.layout = onednn::Layout::strided(plain.dtype, sizes, physical);
   Form::install(*tensor.storage().unsafeGetStorageImpl(), plain, result.layout);
@@ -163,13 +184,15 @@ Result make_result(
 }
 
 Result make_contiguous_result(c10::IntArrayRef sizes, const at::TensorOptions& options) {
-  return wrap_fresh(
+  const Result result = wrap_fresh(
       at::detail::empty_generic(
           sizes,
           allocator(),
           c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
           c10::typeMetaToScalarType(options.dtype()),
           {}));
+  Form::watch_from_birth(*result.tensor.storage().unsafeGetStorageImpl());
+  return result;
 }
 
 at::Tensor with_order(const at::Tensor& tensor, c10::ArrayRef<int64_t> order) {

@@ -6,6 +6,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/StorageImpl.h>
 
+#include "core/visibility.h"
+
 namespace ipex {
 
 namespace forms {
@@ -13,12 +15,15 @@ namespace forms {
 // read_bytes for storages with a materializer. Without a pin, weights keep their plain bytes for good.
 const void* read_watched_bytes(c10::StorageImpl& storage);
 
+// write_bytes for them.
+IPEX_API void* write_watched_bytes(c10::StorageImpl& storage);
+
 } // namespace forms
 
 // The plain bytes of `storage` for writing: shared (copy-on-write) bytes are copied first, packed copies and physical
 // forms are dropped.
 inline void* write_bytes(c10::StorageImpl& storage) {
-  return storage.mutable_data();
+  return C10_LIKELY(!storage.has_materializer()) ? storage.mutable_data() : forms::write_watched_bytes(storage);
 }
 
 // The plain bytes of `storage` for reading. Copy-on-write bytes stay shared, packed copies and physical forms stay.

@@ -5,6 +5,7 @@
 // ("deconvolution") has them as [O, I, ...] too, O being its output channels.
 #pragma once
 
+#include "onednn/epilogue.h"
 #include "onednn/layout.h"
 #include "onednn/primitive_cache.h"
 
@@ -35,7 +36,10 @@ struct Convolution {
   int32_t kind = kForward;
   int32_t has_bias = 0; // forward: reads a bias; backward weights: makes its gradient. f32 or the dtype of weights.
 
-  dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& attributes) const {
+  Epilogue epilogue; // forward
+
+  dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& common) const {
+    const dnnl::primitive_attr attributes = epilogue.add_to(common, dst);
     return geometry.transposed
         ? make<dnnl::deconvolution_forward, dnnl::deconvolution_backward_data, dnnl::deconvolution_backward_weights>(
               engine, attributes, dnnl::algorithm::deconvolution_direct)

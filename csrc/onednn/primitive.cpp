@@ -15,7 +15,7 @@ namespace ipex::onednn {
 // The memory objects of one execution, in the order in which the operator passes its arguments.
 class Primitive::Operands {
  public:
-  Operands(const dnnl::primitive_desc_base& desc, std::initializer_list<Argument> arguments) {
+  Operands(const dnnl::primitive_desc_base& desc, c10::ArrayRef<Argument> arguments) {
     for (const Argument& argument : arguments)
       if (argument.data != nullptr)
         add(argument.id, desc.query_md(dnnl::query::exec_arg_md, argument.id));
@@ -26,7 +26,7 @@ class Primitive::Operands {
   }
 
   // Whether this object was made for the same set of arguments.
-  bool set(std::initializer_list<Argument> arguments) {
+  bool set(c10::ArrayRef<Argument> arguments) {
     size_t next = 0;
     for (const Argument& argument : arguments) {
       if (argument.data == nullptr)
@@ -87,7 +87,7 @@ Primitive::~Primitive() {
   delete spare_.load(std::memory_order_acquire);
 }
 
-void Primitive::run(std::initializer_list<Argument> arguments) const {
+void Primitive::run(c10::ArrayRef<Argument> arguments) const {
   if (C10_UNLIKELY(recorder::active()))
     recorder::note_primitive(name_, implementation_);
   std::unique_ptr<Operands> operands(spare_.exchange(nullptr, std::memory_order_acquire));

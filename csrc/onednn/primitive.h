@@ -4,10 +4,10 @@
 // a small kernel. The scratchpad is the thread's (scratchpad.h).
 #pragma once
 
+#include <c10/util/ArrayRef.h>
 #include <dnnl.hpp>
 
 #include <atomic>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -50,7 +50,7 @@ class Primitive {
   }
 
   // Runs the kernel and returns when it is done. Throws E301.
-  void run(std::initializer_list<Argument> arguments) const;
+  void run(c10::ArrayRef<Argument> arguments) const;
 
  private:
   class Operands;

@@ -7,6 +7,7 @@
 
 #include "forms/operand.h"
 #include "forms/storage.h"
+#include "fusion/open_primitive.h"
 
 namespace ipex::ops {
 
@@ -35,15 +36,28 @@ void update_running(const at::Tensor& running, double momentum, const std::vecto
     to[i] = static_cast<float>(momentum * values[i] + (1 - momentum) * to[i]);
 }
 
-// Mean and inverse deviation over the batch; the running statistics move towards them.
-void batch_statistics(
+// The scale and shift of each channel, given its mean and inverse deviation.
+fusion::ScaleShift scale_and_shift(const BatchNormArguments& arguments, const float* mean, std::vector<float> invstd) {
+  const float *weight = values(arguments.weight), *bias = values(arguments.bias);
+  fusion::ScaleShift made{std::move(invstd), std::vector<float>(arguments.src.size(1))};
+  for (size_t c = 0; c < made.shift.size(); ++c) {
+    made.scale[c] *= weight ? weight[c] : 1;
+    made.shift[c] = (bias ? bias[c] : 0) - mean[c] * made.scale[c];
+  }
+  return made;
+}
+
+// Those of training. Writes mean and inverse deviation over the batch; the running statistics move towards them.
+fusion::ScaleShift batch_statistics(
     const BatchNormArguments& arguments,
     const float* src,
     ChannelRows shape,
     double momentum,
     double eps,
-    float* mean,
-    float* invstd) {
+    const at::Tensor& batch_mean,
+    const at::Tensor& batch_invstd) {
+  auto* const mean = static_cast<float*>(write_bytes(batch_mean));
+  auto* const invstd = static_cast<float*>(write_bytes(batch_invstd));
   auto moments = channel_moments(src, shape);
   const auto count = static_cast<double>(shape.rows);
   for (int64_t c = 0; c < shape.channels; ++c) {
@@ -56,6 +70,24 @@ void batch_statistics(
   }
   update_running(arguments.running_mean, momentum, moments.sum);
   update_running(arguments.running_var, momentum, moments.squares);
+  return scale_and_shift(arguments, mean, {invstd, invstd + shape.channels});
+}
+
+// Those of evaluation.
+fusion::ScaleShift known_statistics(const BatchNormArguments& arguments, double eps) {
+  const float* variance = values(arguments.running_var);
+  std::vector<float> invstd(arguments.src.size(1));
+  for (size_t c = 0; c < invstd.size(); ++c)
+    invstd[c] = 1 / std::sqrt(variance[c] + static_cast<float>(eps));
+  return scale_and_shift(arguments, values(arguments.running_mean), std::move(invstd));
+}
+
+// Evaluation as a post-op of `src`, if that is open.
+at::Tensor extend(const at::Tensor& src, const std::shared_ptr<const fusion::ScaleShift>& channels) {
+  const auto layout = fusion::open_layout(src);
+  if (!layout || !forms::same_order(src.sizes(), layout->strides_ref(), forms::channels_last_strides(src.sizes())))
+    return {};
+  return fusion::extend(src, fusion::PostOp::scale_shift(channels), batch_norm_strides(src));
 }
 
 } // namespace
@@ -82,32 +114,29 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> run_batch_norm(
     double eps) {
   const at::Tensor& self = arguments.src;
   const int64_t channels = self.size(1);
-  const ChannelRows shape{self.numel() / channels, channels};
-  const auto order = forms::channels_last_strides(self.sizes());
-  const auto operand = forms::read_as(self, order);
-  const auto* src = static_cast<const float*>(operand.data);
   const at::Tensor mean = at::empty({training ? channels : 0}, self.options());
   const at::Tensor invstd = at::empty({training ? channels : 0}, self.options());
-  std::vector<float> scale(channels), shift(channels);
-  const float *centre, *weight = values(arguments.weight), *bias = values(arguments.bias);
+  const auto order = forms::channels_last_strides(self.sizes());
+  const ChannelRows shape{self.numel() / channels, channels};
+  std::shared_ptr<const fusion::ScaleShift> factors;
+  forms::Operand operand;
   if (training) {
-    auto* to = static_cast<float*>(write_bytes(mean));
-    auto* deviation = static_cast<float*>(write_bytes(invstd));
-    batch_statistics(arguments, src, shape, momentum, eps, to, deviation);
-    std::copy_n(deviation, channels, scale.data());
-    centre = to;
+    operand = forms::read_as(self, order);
+    factors = std::make_shared<fusion::ScaleShift>(
+        batch_statistics(arguments, static_cast<const float*>(operand.data), shape, momentum, eps, mean, invstd));
   } else {
-    centre = values(arguments.running_mean);
-    const float* variance = values(arguments.running_var);
-    for (int64_t c = 0; c < channels; ++c)
-      scale[c] = 1 / std::sqrt(variance[c] + static_cast<float>(eps));
-  }
-  for (int64_t c = 0; c < channels; ++c) {
-    scale[c] *= weight ? weight[c] : 1;
-    shift[c] = (bias ? bias[c] : 0) - centre[c] * scale[c];
+    factors = std::make_shared<fusion::ScaleShift>(known_statistics(arguments, eps));
+    if (auto dst = extend(self, factors); dst.defined())
+      return {std::move(dst), mean, invstd};
+    operand = forms::read_as(self, order);
   }
   const auto dst = forms::make_result(self.sizes(), batch_norm_strides(self), order, self.options());
-  channel_scale_shift(src, static_cast<float*>(dst.data), shape, scale.data(), shift.data());
+  channel_scale_shift(
+      static_cast<const float*>(operand.data),
+      static_cast<float*>(dst.data),
+      shape,
+      factors->scale.data(),
+      factors->shift.data());
   return {dst.tensor, mean, invstd};
 }
 

@@ -14,10 +14,90 @@
 #include "forms/operand.h"
 #include "forms/packed.h"
 #include "forms/storage.h"
+#include "fusion/open_primitive.h"
 #include "ops/convolution_geometry.h"
 #include "ops/kernels.h"
 
 namespace ipex::ops {
+
+namespace {
+
+// A convolution that is to be run later.
+class OpenConvolution final : public fusion::Base {
+ public:
+  OpenConvolution(
+      const onednn::Convolution& spec,
+      std::shared_ptr<const onednn::Primitive> kernel,
+      fusion::Held src,
+      forms::PackedWeights weights,
+      const at::Tensor& bias)
+      : spec_(spec),
+        kernel_(std::move(kernel)),
+        src_(std::move(src)),
+        weights_(std::move(weights)) {
+    if (bias.defined()) {
+      const auto* values = static_cast<const float*>(read_bytes(bias));
+      bias_.assign(values, values + bias.numel());
+    }
+  }
+
+  const char* name() const override {
+    return onednn::Convolution::kName;
+  }
+
+  Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
+    const double gain = this->gain();
+    double bound = src_.bound() * gain + shift();
+    if (bound > kTight)
+      bound = src_.bound(/*exactly=*/true) * gain + shift();
+    for (size_t count = steps.size();; --count) {
+      onednn::Convolution spec = spec_;
+      std::vector<onednn::Argument> arguments{
+          {DNNL_ARG_SRC, src_.operand.data},
+          {DNNL_ARG_WEIGHTS, weights_.data},
+          {DNNL_ARG_BIAS, bias_.empty() ? nullptr : bias_.data()},
+          {DNNL_ARG_DST, dst}};
+      Done done{0, bound};
+      while (done.steps < count && steps[done.steps]->append_to(spec.epilogue, arguments, done.bound))
+        done.bound = steps[done.steps++]->bound_after(done.bound);
+      const auto kernel = spec.epilogue.count == 0 ? kernel_ : onednn::find(spec);
+      count = done.steps;
+      if (kernel != kernel_ && (!kernel || !is_as_good(*kernel)))
+        continue;
+      kernel->run(arguments);
+      return done;
+    }
+  }
+
+ private:
+  // Bounds grow from layer to layer; beyond this one it is time to look at the values again.
+  static constexpr double kTight = 1e30;
+
+  // What a magnitude of src can become: all products of one sum.
+  double gain() const {
+    int64_t products = 1;
+    for (int dim = spec_.weights.rank - spec_.geometry.spatial - 1; dim < spec_.weights.rank; ++dim)
+      products *= spec_.weights.sizes[dim];
+    return fusion::largest_magnitude(weights_, spec_.weights.elements()) * static_cast<double>(products);
+  }
+
+  double shift() const {
+    return bias_.empty() ? 0 : fusion::largest_magnitude(bias_.data(), static_cast<int64_t>(bias_.size()));
+  }
+
+  // Whether a kernel with an epilogue is the one without it otherwise.
+  bool is_as_good(const onednn::Primitive& kernel) const {
+    return kernel.weights() == kernel_->weights() && kernel.implementation() == kernel_->implementation();
+  }
+
+  const onednn::Convolution spec_;
+  const std::shared_ptr<const onednn::Primitive> kernel_;
+  const fusion::Held src_;
+  const forms::PackedWeights weights_;
+  std::vector<float> bias_;
+};
+
+} // namespace
 
 at::Tensor convolution(
     const at::Tensor& input,
@@ -44,8 +124,14 @@ at::Tensor convolution(
   const auto src = forms::read_as(input, call->spec.src.strides_ref());
   const auto weights = forms::pack(weight, call->weights, kernel->weights());
   const auto shift = has_bias ? bias->contiguous() : at::Tensor();
-  auto dst = forms::make_result(
-      call->dst_sizes, call->strides(call->dst_sizes), call->spec.dst.strides_ref(), input.options());
+  const auto strides = call->strides(call->dst_sizes);
+  if (input.scalar_type() == at::kFloat && fusion::may_open({&input, &weight, &shift})) {
+    if (auto held = fusion::hold(input, src)) {
+      const auto base = std::make_shared<OpenConvolution>(call->spec, kernel, *held, weights, shift);
+      return fusion::open(base, *held, call->dst_sizes, strides, call->spec.dst.strides_ref());
+    }
+  }
+  auto dst = forms::make_result(call->dst_sizes, strides, call->spec.dst.strides_ref(), input.options());
   kernel->run(
       {{DNNL_ARG_SRC, src.data},
        {DNNL_ARG_WEIGHTS, weights.data},

@@ -8,6 +8,7 @@
 #include "aten/twin.h"
 #include "forms/operand.h"
 #include "forms/order.h"
+#include "fusion/open_primitive.h"
 #include "onednn/engine.h"
 #include "ops/pointwise_loop.h"
 #include "ops/result_strides.h"
@@ -158,6 +159,38 @@ bool is_same_view(const at::Tensor& a, const at::Tensor& b) {
        a.strides() == b.strides());
 }
 
+// The call as a post-op of the open tensor src[self]; nothing when it is none, or the other source does not fit.
+std::optional<fusion::PostOp> post_op(const Pointwise& call, Sources src, size_t self, const onednn::Layout& layout) {
+  if (src.size() == 1)
+    return fusion::PostOp::unary(call);
+  const at::Tensor& other = *src[1 - self];
+  if (self == 1 && call.parameters[0] != 1 && call.function.run == vec::functions().add.run)
+    return std::nullopt;
+  if (is_cpu_scalar(other))
+    return self == 0 ? fusion::PostOp::binary(call, *number_in(at::kFloat, other.item())) : std::nullopt;
+  if (other.sizes() != layout.sizes_ref() || other.scalar_type() != at::kFloat || !spans(other, other.sizes()))
+    return std::nullopt;
+  auto held = fusion::hold(other, forms::read_as(other, layout.strides_ref()));
+  return held ? fusion::PostOp::binary(call, std::move(*held)) : std::nullopt;
+}
+
+bool may_extend(Sources src) {
+  return fusion::any_open() && src.size() <= 2;
+}
+
+// The result as an open tensor; undefined when no source is open or this is no post-op.
+at::Tensor extend(const Pointwise& call, Sources src, c10::IntArrayRef sizes) {
+  for (size_t self = 0; self < src.size(); ++self) {
+    const auto layout = fusion::open_layout(*src[self]);
+    if (!layout || src[self]->sizes() != sizes)
+      continue;
+    if (auto step = post_op(call, src, self, *layout))
+      return fusion::extend(*src[self], std::move(*step), iterator_strides(src, sizes));
+    return {};
+  }
+  return {};
+}
+
 } // namespace
 
 at::Tensor pointwise(const Pointwise& call, Sources src) {
@@ -165,6 +198,9 @@ at::Tensor pointwise(const Pointwise& call, Sources src) {
   c10::DimVector sizes;
   if (dtype == c10::ScalarType::Undefined || !broadcast(src, sizes))
     return {};
+  if (may_extend(src))
+    if (auto dst = extend(call, src, sizes); dst.defined())
+      return dst;
   c10::SmallVector<forms::Operand, 3> operands;
   for (const at::Tensor* tensor : src)
     operands.push_back(read_source(*tensor));
@@ -194,6 +230,10 @@ bool pointwise_into(const Pointwise& call, const at::Tensor& dst, Sources src) {
   for (const at::Tensor* tensor : src)
     if (tensor->storage().is_alias_of(dst.storage()) && !is_same_view(*tensor, dst))
       return false;
+  if (may_extend(src) && src[0]->is_same(dst))
+    if (const auto layout = fusion::open_layout(dst))
+      if (auto step = post_op(call, src, 0, *layout); step && fusion::extend_in_place(dst, std::move(*step)))
+        return true;
   c10::SmallVector<forms::Operand, 3> operands;
   for (const at::Tensor* tensor : src)
     operands.push_back(tensor->storage().is_alias_of(dst.storage()) ? forms::Operand{} : read_source(*tensor));

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from torch_ipex_device import _C
 
-PATHS = ("native", "fallback", "data movement")
+PATHS = ("native", "open", "fallback", "data movement")
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class OperatorRow:
 
     Attributes:
         operator: full name, "aten::linear".
-        path: "native" (a kernel of the device), "fallback" (the CPU's kernel on the same memory) or "data movement".
-        reason: why the call was not native; empty when it was.
+        path: "native" (a kernel of the device), "open" (left to a later row, "convolution+relu"), "fallback" (the CPU's kernel on the same memory) or "data movement".
+        reason: why the call was not native, or what made an open primitive run; empty otherwise.
         arguments: dtypes and sizes of the tensors; "@acdb" after one: its dimensions in the order of memory.
         implementations: what oneDNN ran, with its name of the implementation; empty for kernels of our own.
         calls: number of calls.

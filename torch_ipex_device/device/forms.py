@@ -18,6 +18,7 @@ class PhysicalForm:
 
     Attributes:
         plain: whether the bytes that sizes, strides and dtype promise exist now; they are made when somebody needs them.
+        open: whether the values are still to be computed (`torch.ipex.set_eager_fusion`).
         strides: strides of the tensor, in elements, in the bytes that a kernel wrote in another order of dimensions, or
             None without such bytes (and for a view that no strides describe there).
         dtype: type of these bytes, "Float".
@@ -27,6 +28,7 @@ class PhysicalForm:
     """
 
     plain: bool
+    open: bool
     strides: tuple[int, ...] | None
     dtype: str
     packed: tuple[str, ...]
@@ -56,6 +58,7 @@ def physical_form(input: Tensor) -> PhysicalForm:
     strides = form["strides"]
     return PhysicalForm(
         plain=form["plain"],
+        open=form["open"],
         strides=None if strides is None else tuple(strides),
         dtype=form["dtype"],
         packed=tuple(form["packed"]),

@@ -1,0 +1,67 @@
+// Finds the largest magnitude among values.
+#include "fusion/magnitude.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "ops/target_clones.h"
+
+namespace ipex::fusion {
+
+namespace {
+
+// Magnitudes compare as the bits of floats do, and infinity and NaN are the largest.
+IPEX_TARGET_CLONES uint32_t largest_bits(const uint32_t* values, int64_t count) {
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, values[i] & 0x7FFFFFFF);
+  return largest;
+}
+
+} // namespace
+
+float largest_magnitude(const void* values, int64_t count) {
+  constexpr int64_t kGrain = 1 << 15;
+  const auto* bits = static_cast<const uint32_t*>(values);
+  const uint32_t largest = at::parallel_reduce(
+      0,
+      count,
+      kGrain,
+      uint32_t{0},
+      [&](int64_t begin, int64_t end, uint32_t) { return largest_bits(bits + begin, end - begin); },
+      [](uint32_t a, uint32_t b) { return std::max(a, b); });
+  const auto magnitude = std::bit_cast<float>(largest);
+  return magnitude <= std::numeric_limits<float>::max() ? magnitude : std::numeric_limits<float>::infinity();
+}
+
+float largest_magnitude(const forms::PackedWeights& weights, int64_t count) {
+  if (!weights.buffer)
+    return largest_magnitude(weights.data, count);
+  float magnitude = weights.buffer->magnitude.load(std::memory_order_relaxed);
+  if (magnitude < 0) {
+    magnitude = largest_magnitude(weights.data, static_cast<int64_t>(weights.buffer->nbytes / sizeof(float)));
+    weights.buffer->magnitude.store(magnitude, std::memory_order_relaxed);
+  }
+  return magnitude;
+}
+
+float Held::bound(bool exactly) const {
+  forms::Form* form = storage ? forms::Form::of(*storage.unsafeGetStorageImpl()) : nullptr;
+  if (form != nullptr && !exactly) {
+    const std::lock_guard lock(form->mutex());
+    if (form->bound != forms::Form::kUnknown)
+      return form->bound;
+  }
+  const float found = largest_magnitude(operand.data, operand.layout.elements());
+  const bool all = form != nullptr && operand.layout.elements() * sizeof(float) == storage.nbytes();
+  if (all) {
+    const std::lock_guard lock(form->mutex());
+    form->bound = found;
+  }
+  return found;
+}
+
+} // namespace ipex::fusion

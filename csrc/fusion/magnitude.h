@@ -1,0 +1,27 @@
+// Bounds of magnitudes: what proves that no value of a primitive is infinite or NaN, before it has run.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "forms/operand.h"
+#include "forms/packed.h"
+
+namespace ipex::fusion {
+
+// The largest magnitude of `count` float32 values; infinity when one is NaN or infinite.
+float largest_magnitude(const void* values, int64_t count);
+
+// Values that an open primitive reads: they stay as they are until it has run, because they are a copy, or because the
+// storage's form says when somebody is about to write them.
+struct Held {
+  forms::Operand operand; // dense
+  c10::Storage storage; // null: a copy
+
+  // A bound of the magnitudes: one that is known already, unless `exactly`, or else the largest one.
+  float bound(bool exactly = false) const;
+};
+
+// The same of packed weights, found once; `count` of them when they lie as they are.
+float largest_magnitude(const forms::PackedWeights& weights, int64_t count);
+
+} // namespace ipex::fusion

@@ -1,0 +1,88 @@
+// Open primitives: epilogues that grow while an eager program runs.
+//
+// A kernel that can take post-ops checks its call, fixes the metadata of its result and leaves the result open. The next
+// operator, if it can be a post-op, extends the primitive into its own result, and the intermediate is never written.
+// Anything else closes it (forms/open_values.h): a read of the values, a write to what they are computed of,
+// synchronize(), the fifth open primitive of a thread.
+//
+//   y = conv(x)   open: convolution
+//   z = bn(y)     open: y then batch_norm
+//   del y
+//   z.relu_()     open: y then batch_norm, relu
+//   z.sum()       closes z: y is gone, so one primitive computes all three. Were y alive it would be computed first, and
+//                 z from it: no primitive runs twice.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+
+#include "core/visibility.h"
+#include "fusion/post_op.h"
+
+namespace ipex::fusion {
+
+// A primitive with its operands, ready to run.
+class Base {
+ public:
+  Base();
+  virtual ~Base() = default;
+  Base(const Base&) = delete;
+  Base& operator=(const Base&) = delete;
+
+  virtual const char* name() const = 0; // "convolution"
+
+  struct Done {
+    size_t steps; // post-ops that are computed
+    double bound; // of the magnitudes; infinity when unknown
+  };
+  // Writes dst = the primitive followed by some first post-ops of `steps`. Throws E301.
+  virtual Done run(void* dst, c10::ArrayRef<const PostOp*> steps) const = 0;
+
+  std::string arguments; // for explain(), while it records
+};
+
+// Whether results may be left open; per process, on at first.
+IPEX_API bool enabled();
+IPEX_API void set_enabled(bool enabled);
+
+// Whether anything may be open; cheap.
+bool any_open();
+
+// Whether a primitive over these tensors may be left open: not while gradients are recorded.
+bool may_open(std::initializer_list<const at::Tensor*> tensors);
+
+// `operand` as forms::read gave it for `tensor`, if it can be kept until later.
+std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand);
+
+// A new float32 tensor that shows `strides` and lies as `physical` says, with the values that `base` computes of `src`.
+at::Tensor open(
+    std::shared_ptr<const Base> base,
+    const Held& src,
+    c10::IntArrayRef sizes,
+    c10::IntArrayRef strides,
+    c10::IntArrayRef physical);
+
+// How the values of an open tensor lie; nothing when `tensor` is not open, or a part or another view of what is.
+std::optional<onednn::Layout> open_layout(const at::Tensor& tensor);
+
+// A new open tensor with `strides`: `self`, which is open, followed by `step`. Undefined when that cannot be; then `self`
+// is to be read.
+at::Tensor extend(const at::Tensor& self, PostOp step, c10::IntArrayRef strides);
+
+// The same in place.
+bool extend_in_place(const at::Tensor& self, PostOp step);
+
+// Computes everything that is open in the process.
+IPEX_API void close_all();
+
+struct Statistics {
+  int64_t opened = 0; // primitives
+  int64_t extended = 0; // post-ops
+  int64_t fused = 0; // post-ops that became part of a primitive's execution
+  int64_t applied = 0; // post-ops that ran as loops of their own
+};
+IPEX_API Statistics statistics();
+
+} // namespace ipex::fusion

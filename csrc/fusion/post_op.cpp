@@ -1,0 +1,195 @@
+// The table of element-wise functions that can follow a primitive, and how values pass through them.
+//
+// oneDNN's clamping post-ops (relu, clip, hardswish and what is made of them) turn NaN into a bound. Stock PyTorch keeps
+// it, so they are used only where magnitudes prove that there is none.
+#include "fusion/post_op.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/channel_rows.h"
+#include "ops/pointwise_loop.h"
+
+namespace ipex::fusion {
+
+namespace {
+
+using dnnl::algorithm;
+using Parameters = std::array<float, 4>;
+
+// Sums of so large values may round to infinity, and cubes of the second ones overflow.
+constexpr double kLargest = 1e37, kLargestCubed = 1e12;
+
+struct Unary {
+  const char* name;
+  vec::Function vec::Functions::*function;
+  algorithm post_op;
+  float (*alpha)(const Parameters&);
+  float (*beta)(const Parameters&);
+  double largest; // magnitude for which the post-op computes the same
+  double (*bound)(double, const Parameters&);
+};
+
+template <int numerator, int denominator = 1>
+float constant(const Parameters&) {
+  return static_cast<float>(numerator) / denominator;
+}
+
+template <int index>
+float parameter(const Parameters& parameters) {
+  return parameters[index];
+}
+
+double same(double bound, const Parameters&) {
+  return bound;
+}
+
+double one(double, const Parameters&) {
+  return 1;
+}
+
+double clamped(double bound, const Parameters& parameters) {
+  return std::max<double>({bound, std::abs(parameters[0]), std::abs(parameters[1])});
+}
+
+double with_slope(double bound, const Parameters& parameters) {
+  return bound * std::max(1.0, std::abs(static_cast<double>(parameters[0])));
+}
+
+using F = vec::Functions;
+constexpr Unary kUnary[] = {
+    {"clamp", &F::clamp, algorithm::eltwise_clip, parameter<0>, parameter<1>, kLargest, clamped},
+    {"gelu_erf", &F::gelu_erf, algorithm::eltwise_gelu_erf, constant<0>, constant<0>, kLargestCubed, same},
+    {"gelu_tanh", &F::gelu_tanh, algorithm::eltwise_gelu_tanh, constant<0>, constant<0>, kLargestCubed, same},
+    {"hardsigmoid", &F::hardsigmoid, algorithm::eltwise_hardsigmoid, constant<1, 6>, constant<1, 2>, kLargest, one},
+    {"hardswish", &F::hardswish, algorithm::eltwise_hardswish, constant<1, 6>, constant<1, 2>, kLargest, same},
+    {"leaky_relu", &F::leaky_relu, algorithm::eltwise_relu, parameter<0>, constant<0>, kLargest, with_slope},
+    {"relu", &F::relu, algorithm::eltwise_relu, constant<0>, constant<0>, kLargest, same},
+    {"sigmoid", &F::sigmoid, algorithm::eltwise_logistic, constant<0>, constant<0>, kLargest, one},
+    {"silu", &F::silu, algorithm::eltwise_swish, constant<1>, constant<0>, kLargest, same},
+    {"tanh", &F::tanh, algorithm::eltwise_tanh, constant<0>, constant<0>, kLargest, one},
+};
+
+const Unary* find(const ops::Pointwise& call) {
+  for (const Unary& row : kUnary)
+    if (call.function.run == (vec::functions().*row.function).run)
+      return &row;
+  return nullptr;
+}
+
+bool is_add(const ops::Pointwise& call) {
+  return call.function.run == vec::functions().add.run;
+}
+
+bool is_mul(const ops::Pointwise& call) {
+  return call.function.run == vec::functions().mul.run;
+}
+
+double largest(const std::vector<float>& values) {
+  return largest_magnitude(values.data(), static_cast<int64_t>(values.size()));
+}
+
+double checked(double bound) {
+  return bound <= kLargest ? bound : std::numeric_limits<double>::infinity();
+}
+
+} // namespace
+
+std::optional<PostOp> PostOp::unary(const ops::Pointwise& call) {
+  const Unary* row = find(call);
+  if (row == nullptr)
+    return std::nullopt;
+  return PostOp{.name = row->name, .kind = Kind::kUnary, .call = call};
+}
+
+std::optional<PostOp> PostOp::binary(const ops::Pointwise& call, Held other) {
+  if (!is_add(call) && !is_mul(call))
+    return std::nullopt;
+  return PostOp{.name = is_add(call) ? "add" : "mul", .kind = Kind::kBinary, .call = call, .other = std::move(other)};
+}
+
+std::optional<PostOp> PostOp::binary(const ops::Pointwise& call, float scalar) {
+  if (is_add(call))
+    return PostOp{.name = "add", .kind = Kind::kScalar, .call = call, .shift = call.parameters[0] * scalar};
+  if (is_mul(call))
+    return PostOp{.name = "mul", .kind = Kind::kScalar, .call = call, .scale = scalar};
+  return std::nullopt;
+}
+
+PostOp PostOp::scale_shift(std::shared_ptr<const ScaleShift> channels) {
+  return {.name = "batch_norm", .kind = Kind::kScaleShift, .channels = std::move(channels)};
+}
+
+bool PostOp::append_to(
+    onednn::Epilogue& epilogue,
+    std::vector<onednn::Argument>& arguments,
+    double bound) const {
+  using onednn::Epilogue;
+  const auto binary = [&](algorithm algorithm, Epilogue::Operand operand, const void* data) {
+    const int index = epilogue.count;
+    if (!epilogue.append(algorithm, operand))
+      return false;
+    arguments.push_back({Epilogue::argument(index), data});
+    return true;
+  };
+  switch (kind) {
+    case Kind::kUnary: {
+      const Unary& row = *find(call);
+      return bound <= row.largest && epilogue.append(row.post_op, row.alpha(call.parameters), row.beta(call.parameters));
+    }
+    case Kind::kScalar:
+      return epilogue.append(algorithm::eltwise_linear, scale, shift);
+    case Kind::kBinary:
+      if (is_mul(call))
+        return binary(algorithm::binary_mul, Epilogue::kFull, other.operand.data);
+      return call.parameters[0] == 1 && binary(algorithm::binary_add, Epilogue::kFull, other.operand.data);
+    case Kind::kScaleShift:
+      return epilogue.count + 2 <= Epilogue::kMost &&
+          binary(algorithm::binary_mul, Epilogue::kPerChannel, channels->scale.data()) &&
+          binary(algorithm::binary_add, Epilogue::kPerChannel, channels->shift.data());
+  }
+  return false;
+}
+
+double PostOp::bound_after(double bound) const {
+  switch (kind) {
+    case Kind::kUnary:
+      return checked(find(call)->bound(bound, call.parameters));
+    case Kind::kScalar:
+      return checked(bound * std::abs(scale) + std::abs(shift));
+    case Kind::kBinary:
+      return checked(
+          is_mul(call) ? bound * other.bound() : bound + other.bound() * std::abs(call.parameters[0]));
+    case Kind::kScaleShift:
+      return checked(bound * largest(channels->scale) + largest(channels->shift));
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+void PostOp::apply(const float* src, float* dst, const onednn::Layout& layout) const {
+  if (kind == Kind::kScaleShift) {
+    const int64_t count = layout.sizes[1];
+    const ops::ChannelRows shape{layout.elements() / count, count};
+    return ops::channel_scale_shift(src, dst, shape, channels->scale.data(), channels->shift.data());
+  }
+  ops::PointwiseLoop loop;
+  loop.rank = layout.rank;
+  loop.sizes = layout.sizes;
+  loop.destination = {dst, at::kFloat, layout.strides};
+  loop.sources[loop.source_count++] = {src, at::kFloat, layout.strides};
+  if (kind == Kind::kBinary)
+    loop.sources[loop.source_count++] = {other.operand.data, at::kFloat, layout.strides};
+  if (kind == Kind::kScalar) {
+    auto& number = loop.sources[loop.source_count++];
+    number.dtype = at::kFloat;
+    number.scalar = is_add(call) ? shift : scale;
+    ops::Pointwise plain = call;
+    if (is_add(call))
+      plain.parameters[0] = 1;
+    return loop.run(plain);
+  }
+  loop.run(call);
+}
+
+} // namespace ipex::fusion

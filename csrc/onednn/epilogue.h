@@ -1,0 +1,76 @@
+// Epilogue: what a primitive does to each value before it writes it (oneDNN's post-ops), as plain bytes for a key.
+#pragma once
+
+#include <dnnl.hpp>
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+#include "onednn/layout.h"
+
+namespace ipex::onednn {
+
+struct Epilogue {
+  static constexpr int32_t kMost = 8;
+
+  enum Operand : int32_t { kNone, kPerChannel, kFull }; // of a binary post-op: [C] in f32, or as dst lies
+
+  struct Entry {
+    int32_t algorithm = 0; // dnnl::algorithm
+    int32_t operand = kNone;
+    uint32_t alpha = 0; // bits of the parameters
+    uint32_t beta = 0;
+  };
+
+  int32_t count = 0;
+  int32_t unused = 0; // keys have no padding
+  std::array<Entry, kMost> entries{};
+
+  bool append(dnnl::algorithm algorithm, Operand operand) {
+    return append({static_cast<int32_t>(algorithm), operand, 0, 0});
+  }
+  bool append(dnnl::algorithm algorithm, float alpha, float beta) {
+    return append(
+        {static_cast<int32_t>(algorithm), kNone, std::bit_cast<uint32_t>(alpha), std::bit_cast<uint32_t>(beta)});
+  }
+
+  // DNNL_ARG_* of the operand of entry `index`.
+  static int argument(int index) {
+    return DNNL_ARG_ATTR_MULTIPLE_POST_OP(index) | DNNL_ARG_SRC_1;
+  }
+
+  // `attributes` with these post-ops, for a primitive that writes `dst`, channels being dimension 1.
+  dnnl::primitive_attr add_to(const dnnl::primitive_attr& attributes, const Layout& dst) const {
+    if (count == 0)
+      return attributes;
+    dnnl::post_ops all;
+    for (int32_t i = 0; i < count; ++i) {
+      const auto algorithm = static_cast<dnnl::algorithm>(entries[i].algorithm);
+      if (entries[i].operand == kNone)
+        all.append_eltwise(algorithm, std::bit_cast<float>(entries[i].alpha), std::bit_cast<float>(entries[i].beta));
+      else
+        all.append_binary(algorithm, entries[i].operand == kFull ? dst.desc() : per_channel(dst));
+    }
+    dnnl::primitive_attr own(attributes);
+    own.set_post_ops(all);
+    return own;
+  }
+
+ private:
+  bool append(Entry entry) {
+    if (count == kMost)
+      return false;
+    entries[count++] = entry;
+    return true;
+  }
+
+  static dnnl::memory::desc per_channel(const Layout& dst) {
+    std::array<int64_t, Layout::kMaxRank> sizes;
+    sizes.fill(1);
+    sizes[1] = dst.sizes[1];
+    return Layout::dense(dnnl::memory::data_type::f32, {sizes.data(), static_cast<size_t>(dst.rank)}).desc();
+  }
+};
+
+} // namespace ipex::onednn
