@@ -9,10 +9,6 @@
 #include <omp.h>
 #include <pthread.h>
 
-#include <c10/util/Exception.h>
-
-#include "fusion/open_primitive.h"
-
 namespace ipex {
 
 namespace {
@@ -34,14 +30,7 @@ bool has_several_threads() {
 
 void register_fork_handlers() {
   pthread_atfork(
-      [] {
-        try {
-          fusion::close_all(); // with the parent's threads, once
-        } catch (const std::exception& error) { // nobody is here to catch it; a read of the values will raise it again
-          TORCH_WARN("before fork: ", error.what());
-        }
-        parent_has_threads = has_several_threads();
-      },
+      [] { parent_has_threads = has_several_threads(); },
       nullptr,
       [] {
         if (parent_has_threads)

@@ -115,11 +115,6 @@ void close(c10::StorageImpl& storage) {
   form->close(storage);
 }
 
-void OpenValues::close() const {
-  if (const auto storage = target())
-    forms::close(*storage);
-}
-
 void Form::watch(c10::StorageImpl& storage) {
   if (!storage.has_materializer())
     storage.set_materializer(&materialize);

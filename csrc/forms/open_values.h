@@ -29,8 +29,9 @@ class OpenValues {
     return target_.lock();
   }
 
-  // Computes the values if they are still wanted and still open. Called without locks.
-  void close() const;
+  // Computes the values if they are still wanted and still open, and otherwise those that are to be computed through
+  // them. Called without locks.
+  virtual void close() = 0;
 
  private:
   c10::weak_intrusive_ptr<c10::StorageImpl> target_;

@@ -3,6 +3,8 @@
 // Locks: a chain is computed with the lock of its result's form held, and takes those of older results only.
 #include "fusion/open_primitive.h"
 
+#include <pthread.h>
+
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/grad_mode.h>
 
@@ -47,6 +49,25 @@ class Chain final : public forms::OpenValues {
 
   float compute(c10::StorageImpl& storage, const forms::Physical& physical, bool is_read) override;
 
+  void close() override {
+    if (const auto storage = target())
+      return forms::close(*storage);
+    std::vector<std::weak_ptr<Chain>> children;
+    {
+      const std::lock_guard lock(mutex_);
+      children = children_;
+    }
+    for (const auto& child : children)
+      if (const auto chain = child.lock())
+        chain->close();
+  }
+
+  void add_child(const std::shared_ptr<Chain>& child) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(children_, [](const auto& other) { return other.expired(); });
+    children_.push_back(child);
+  }
+
   // With the lock of the result's form held, or before anybody else knows the chain.
   bool append(PostOp step) {
     if (length_ == kMostSteps)
@@ -62,6 +83,10 @@ class Chain final : public forms::OpenValues {
 
   const std::shared_ptr<const Base>& base() const {
     return base_;
+  }
+
+  const std::shared_ptr<Chain>& parent() const {
+    return parent_;
   }
 
  private:
@@ -92,6 +117,7 @@ class Chain final : public forms::OpenValues {
   std::vector<PostOp> steps_;
   size_t length_; // steps from the base on
   mutable std::mutex mutex_;
+  std::vector<std::weak_ptr<Chain>> children_; // whose parent this is
   StoragePtr kept_; // the result, once it is computed and while another chain is to be computed of it
 };
 
@@ -165,8 +191,25 @@ struct Registry {
   size_t most_ = 64;
 };
 
+// Lives as long as the process: results may be read while it ends.
 Registry& registry() {
-  static auto* instance = new Registry(); // lives as long as the process: results may be read while it ends
+  static auto* instance = [] {
+    static auto* made = new Registry();
+    // Registered when the first result is open, after the allocator's handler, and so called before it. The child finds
+    // computed values: the parent's threads, which it lacks, make them.
+    pthread_atfork(
+        [] {
+          try {
+            close_all();
+          } catch (const std::exception& error) { // nobody could catch it here; whoever reads the values gets it again
+            TORCH_WARN("before fork: ", error.what());
+          }
+          made->mutex.lock();
+        },
+        [] { made->mutex.unlock(); },
+        [] { made->mutex.unlock(); });
+    return made;
+  }();
   return *instance;
 }
 
@@ -220,6 +263,8 @@ Made make(
   auto chain = std::make_shared<Chain>(storage, std::move(base), std::move(parent), plain);
   if (step)
     chain->append(std::move(*step));
+  if (before != nullptr)
+    chain->parent()->add_child(chain);
   forms::Form::install_open(*tensor.storage().unsafeGetStorageImpl(), plain, layout, chain);
   registry().add(chain);
   latest.add(chain, before);

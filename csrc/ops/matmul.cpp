@@ -1,3 +1,4 @@
+// Runs products for the operators that name two matrices, or batches of them.
 #include "ops/matmul.h"
 
 #include <ATen/ExpandUtils.h>
