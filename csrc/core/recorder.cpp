@@ -45,7 +45,10 @@ void add(const Row& row) {
 
 } // namespace
 
-Call::Call(std::string op, std::string arguments) : outer_(innermost), start_(std::chrono::steady_clock::now()) {
+Call::Call(std::string op, std::string arguments, Time time)
+    : outer_(innermost),
+      time_(time),
+      start_(std::chrono::steady_clock::now()) {
   row.op = std::move(op);
   row.arguments = std::move(arguments);
   row.path = "native";
@@ -54,9 +57,13 @@ Call::Call(std::string op, std::string arguments) : outer_(innermost), start_(st
 }
 
 Call::~Call() {
-  row.nanoseconds =
+  const int64_t whole =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_).count();
+  row.nanoseconds += whole; // less what was apart
   innermost = outer_;
+  if (time_ == Time::kApart)
+    for (Call* call = outer_; call != nullptr && (call->row.nanoseconds -= whole, call->time_ != Time::kApart);)
+      call = call->outer_;
   if (active())
     add(row);
 }

@@ -22,7 +22,7 @@ struct Row {
   std::string arguments; // "float32[8, 96] float32[160, 96]"
   std::string implementations; // oneDNN's names, in order
   int64_t calls = 0;
-  int64_t nanoseconds = 0; // with everything called inside
+  int64_t nanoseconds = 0; // with everything called inside that has no time apart
   int64_t reorders = 0;
   int64_t reordered_bytes = 0;
   int64_t materializations = 0;
@@ -36,10 +36,15 @@ inline bool active() {
   return detail::open.load(std::memory_order_relaxed);
 }
 
+enum class Time {
+  kInside, // part of the time of the call around it
+  kApart, // not so: work that an earlier call left open
+};
+
 // One call of an operator, from construction to destruction.
 class Call {
  public:
-  Call(std::string op, std::string arguments);
+  Call(std::string op, std::string arguments, Time time = Time::kInside);
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -51,6 +56,7 @@ class Call {
 
  private:
   Call* const outer_;
+  const Time time_;
   const std::chrono::steady_clock::time_point start_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 
 #include "ops/target_clones.h"
@@ -48,13 +49,18 @@ float largest_magnitude(const forms::PackedWeights& weights, int64_t count) {
   return magnitude;
 }
 
-float Held::bound(bool exactly) const {
+float Held::known_bound() const {
   forms::Form* form = storage ? forms::Form::of(*storage.unsafeGetStorageImpl()) : nullptr;
-  if (form != nullptr && !exactly) {
-    const std::lock_guard lock(form->mutex());
-    if (form->bound != forms::Form::kUnknown)
-      return form->bound;
-  }
+  if (form == nullptr)
+    return std::numeric_limits<float>::infinity();
+  const std::lock_guard lock(form->mutex());
+  return form->bound == forms::Form::kUnknown ? std::numeric_limits<float>::infinity() : form->bound;
+}
+
+float Held::bound(bool exactly) const {
+  if (const float known = known_bound(); !exactly && std::isfinite(known))
+    return known;
+  forms::Form* form = storage ? forms::Form::of(*storage.unsafeGetStorageImpl()) : nullptr;
   const float found = largest_magnitude(operand.data, operand.layout.elements());
   const bool all = form != nullptr && operand.layout.elements() * sizeof(float) == storage.nbytes();
   if (all) {

@@ -19,6 +19,9 @@ struct Held {
 
   // A bound of the magnitudes: one that is known already, unless `exactly`, or else the largest one.
   float bound(bool exactly = false) const;
+
+  // The one that is known already; infinity when there is none.
+  float known_bound() const;
 };
 
 // The same of packed weights, found once; `count` of them when they lie as they are.

@@ -90,8 +90,10 @@ class Chain final : public forms::OpenValues {
   }
 
  private:
-  // The storage of a result whose values exist or are wanted; null when nobody has it any more.
+  // The storage of a result whose values exist or are to exist; null when they need not.
   StoragePtr available() const {
+    if (base_->may_repeat() && !computed_.load())
+      return {};
     if (auto storage = target())
       return storage;
     const std::lock_guard lock(mutex_);
@@ -118,13 +120,14 @@ class Chain final : public forms::OpenValues {
   size_t length_; // steps from the base on
   mutable std::mutex mutex_;
   std::vector<std::weak_ptr<Chain>> children_; // whose parent this is
+  std::atomic<bool> computed_{false};
   StoragePtr kept_; // the result, once it is computed and while another chain is to be computed of it
 };
 
 std::string label(const char* base, c10::ArrayRef<const PostOp*> steps) {
   std::string text = base;
   for (const PostOp* step : steps)
-    text.append("+").append(step->name);
+    text.append(text.empty() ? "" : "+").append(step->name);
   return text;
 }
 
@@ -146,7 +149,7 @@ float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical,
   if (C10_UNLIKELY(recorder::active())) {
     const recorder::Call* closer = recorder::Call::current();
     const std::string reason = closer ? "closed by " + closer->row.op : "closed";
-    call.emplace(label(source ? "" : base_->name(), steps), base_->arguments);
+    call.emplace(label(source ? "" : base_->name(), steps), base_->arguments, recorder::Time::kApart);
     call->row.reason = reason;
   }
   auto* const dst = const_cast<float*>(static_cast<const float*>(physical.data));
@@ -161,15 +164,16 @@ float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical,
     fused.fetch_add(static_cast<int64_t>(done.steps), std::memory_order_relaxed);
   }
   applied.fetch_add(static_cast<int64_t>(steps.size() - done.steps), std::memory_order_relaxed);
-  for (size_t i = done.steps; i < steps.size(); ++i) {
-    steps[i]->apply(from, dst, physical.layout);
-    done.bound = steps[i]->bound_after(done.bound);
-    from = dst;
-  }
+  const auto left = c10::ArrayRef<const PostOp*>(steps).slice(done.steps);
+  if (!left.empty())
+    apply(left, from, dst, physical.layout);
+  for (const PostOp* step : left)
+    done.bound = step->bound_after(done.bound);
   if (is_read) {
     const std::lock_guard lock(mutex_);
     kept_ = StoragePtr::reclaim_copy(&storage);
   }
+  computed_.store(true);
   return done.bound <= std::numeric_limits<float>::max() ? static_cast<float>(done.bound) : forms::Form::kUnknown;
 }
 
@@ -219,7 +223,7 @@ struct Latest {
 
   void add(const std::shared_ptr<Chain>& chain, const Chain* parent) {
     for (auto& other : chains) {
-      if (parent != nullptr && other.lock().get() == parent) {
+      if (parent != nullptr && !parent->base()->may_repeat() && other.lock().get() == parent) {
         other = chain;
         return;
       }
@@ -319,10 +323,9 @@ bool any_open() {
 bool may_open(std::initializer_list<const at::Tensor*> tensors) {
   if (!enabled())
     return false;
-  return !at::GradMode::is_enabled() ||
-      std::none_of(tensors.begin(), tensors.end(), [](const at::Tensor* tensor) {
-           return tensor->defined() && tensor->requires_grad();
-         });
+  return !at::GradMode::is_enabled() || std::none_of(tensors.begin(), tensors.end(), [](const at::Tensor* tensor) {
+    return tensor->defined() && tensor->requires_grad();
+  });
 }
 
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand) {
@@ -345,13 +348,14 @@ std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand) {
 
 at::Tensor open(
     std::shared_ptr<const Base> base,
-    const Held& src,
+    c10::ArrayRef<Held> reads,
     c10::IntArrayRef sizes,
     c10::IntArrayRef strides,
     c10::IntArrayRef physical) {
   const auto layout = onednn::Layout::strided(dnnl::memory::data_type::f32, sizes, physical);
   auto made = make(std::move(base), nullptr, std::nullopt, sizes, strides, layout);
-  add_dependent(src, made.chain);
+  for (const Held& held : reads)
+    add_dependent(held, made.chain);
   opened.fetch_add(1, std::memory_order_relaxed);
   return std::move(made.tensor);
 }

@@ -33,6 +33,12 @@ class Base {
 
   virtual const char* name() const = 0; // "convolution"
 
+  // Whether running it again costs less than writing and reading its result: then a result with a following step stays
+  // open even while somebody has it. (Programs name intermediates that they never read again.)
+  virtual bool may_repeat() const {
+    return false;
+  }
+
   struct Done {
     size_t steps; // post-ops that are computed
     double bound; // of the magnitudes; infinity when unknown
@@ -56,10 +62,10 @@ bool may_open(std::initializer_list<const at::Tensor*> tensors);
 // `operand` as forms::read gave it for `tensor`, if it can be kept until later.
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand);
 
-// A new float32 tensor that shows `strides` and lies as `physical` says, with the values that `base` computes of `src`.
+// A new float32 tensor that shows `strides` and lies as `physical` says, with the values that `base` computes of `reads`.
 at::Tensor open(
     std::shared_ptr<const Base> base,
-    const Held& src,
+    c10::ArrayRef<Held> reads,
     c10::IntArrayRef sizes,
     c10::IntArrayRef strides,
     c10::IntArrayRef physical);

@@ -4,12 +4,13 @@
 // it, so they are used only where magnitudes prove that there is none.
 #include "fusion/post_op.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "ops/channel_rows.h"
-#include "ops/pointwise_loop.h"
 
 namespace ipex::fusion {
 
@@ -23,7 +24,7 @@ constexpr double kLargest = 1e37, kLargestCubed = 1e12;
 
 struct Unary {
   const char* name;
-  vec::Function vec::Functions::*function;
+  vec::Function vec::Functions::* function;
   algorithm post_op;
   float (*alpha)(const Parameters&);
   float (*beta)(const Parameters&);
@@ -121,10 +122,7 @@ PostOp PostOp::scale_shift(std::shared_ptr<const ScaleShift> channels) {
   return {.name = "batch_norm", .kind = Kind::kScaleShift, .channels = std::move(channels)};
 }
 
-bool PostOp::append_to(
-    onednn::Epilogue& epilogue,
-    std::vector<onednn::Argument>& arguments,
-    double bound) const {
+bool PostOp::append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>& arguments, double bound) const {
   using onednn::Epilogue;
   const auto binary = [&](algorithm algorithm, Epilogue::Operand operand, const void* data) {
     const int index = epilogue.count;
@@ -136,7 +134,8 @@ bool PostOp::append_to(
   switch (kind) {
     case Kind::kUnary: {
       const Unary& row = *find(call);
-      return bound <= row.largest && epilogue.append(row.post_op, row.alpha(call.parameters), row.beta(call.parameters));
+      return bound <= row.largest &&
+          epilogue.append(row.post_op, row.alpha(call.parameters), row.beta(call.parameters));
     }
     case Kind::kScalar:
       return epilogue.append(algorithm::eltwise_linear, scale, shift);
@@ -159,37 +158,50 @@ double PostOp::bound_after(double bound) const {
     case Kind::kScalar:
       return checked(bound * std::abs(scale) + std::abs(shift));
     case Kind::kBinary:
-      return checked(
-          is_mul(call) ? bound * other.bound() : bound + other.bound() * std::abs(call.parameters[0]));
+      return checked(is_mul(call) ? bound * other.bound() : bound + other.bound() * std::abs(call.parameters[0]));
     case Kind::kScaleShift:
       return checked(bound * largest(channels->scale) + largest(channels->shift));
   }
   return std::numeric_limits<double>::infinity();
 }
 
-void PostOp::apply(const float* src, float* dst, const onednn::Layout& layout) const {
-  if (kind == Kind::kScaleShift) {
-    const int64_t count = layout.sizes[1];
-    const ops::ChannelRows shape{layout.elements() / count, count};
-    return ops::channel_scale_shift(src, dst, shape, channels->scale.data(), channels->shift.data());
+void PostOp::run(const float* src, float* dst, int64_t offset, int64_t count) const {
+  src += offset;
+  dst += offset;
+  switch (kind) {
+    case Kind::kUnary:
+      return call.function.run(dst, &src, count, call.parameters.data());
+    case Kind::kScalar:
+      return ops::scale_shift_rows(src, dst, {count, 1}, &scale, &shift);
+    case Kind::kBinary: {
+      const float* const sources[] = {src, static_cast<const float*>(other.operand.data) + offset};
+      return call.function.run(dst, sources, count, call.parameters.data());
+    }
+    case Kind::kScaleShift: {
+      const auto width = static_cast<int64_t>(channels->scale.size());
+      return ops::scale_shift_rows(src, dst, {count / width, width}, channels->scale.data(), channels->shift.data());
+    }
   }
-  ops::PointwiseLoop loop;
-  loop.rank = layout.rank;
-  loop.sizes = layout.sizes;
-  loop.destination = {dst, at::kFloat, layout.strides};
-  loop.sources[loop.source_count++] = {src, at::kFloat, layout.strides};
-  if (kind == Kind::kBinary)
-    loop.sources[loop.source_count++] = {other.operand.data, at::kFloat, layout.strides};
-  if (kind == Kind::kScalar) {
-    auto& number = loop.sources[loop.source_count++];
-    number.dtype = at::kFloat;
-    number.scalar = is_add(call) ? shift : scale;
-    ops::Pointwise plain = call;
-    if (is_add(call))
-      plain.parameters[0] = 1;
-    return loop.run(plain);
-  }
-  loop.run(call);
+}
+
+void apply(c10::ArrayRef<const PostOp*> steps, float* dst, const onednn::Layout& layout, Fill fill) {
+  constexpr int64_t kChunk = 4096; // elements that stay in the first cache
+  const int64_t width = layout.rank > 1 ? layout.sizes[1] : 1, rows = layout.elements() / width;
+  const int64_t chunk = std::max<int64_t>(1, kChunk / width);
+  at::parallel_for(0, (rows + chunk - 1) / chunk, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      const int64_t first = index * chunk, count = std::min(chunk, rows - first);
+      fill(first, count, width);
+      for (const PostOp* step : steps)
+        step->run(dst, dst, first * width, count * width);
+    }
+  });
+}
+
+void apply(c10::ArrayRef<const PostOp*> steps, const float* src, float* dst, const onednn::Layout& layout) {
+  apply(steps.slice(1), dst, layout, [&](int64_t first, int64_t count, int64_t width) {
+    steps.front()->run(src, dst, first * width, count * width);
+  });
 }
 
 } // namespace ipex::fusion

@@ -1,6 +1,8 @@
 // PostOp: one element-wise step after a primitive, as our own loops compute it and as oneDNN's primitives can.
 #pragma once
 
+#include <c10/util/FunctionRef.h>
+
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -47,11 +49,25 @@ struct PostOp {
   // would not compute the same as `apply` for values of magnitudes up to `bound`.
   bool append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>& arguments, double bound) const;
 
+  // Whether append_to asks for the bound.
+  bool needs_bound() const {
+    return kind == Kind::kUnary;
+  }
+
   // A bound of the result for values of magnitudes up to `bound`; infinity when there is none.
   double bound_after(double bound) const;
 
-  // dst = this of src, both laid out as `layout` says; they may be the same.
-  void apply(const float* src, float* dst, const onednn::Layout& layout) const;
+  // dst = this of src, for `count` adjacent values from `offset` on, which is the beginning of a row of channels; src and
+  // dst may be the same.
+  void run(const float* src, float* dst, int64_t offset, int64_t count) const;
 };
+
+// Calls `fill` with pieces of the rows of channels of dense values that lie as `layout` says, and runs `steps` on what it
+// wrote, while that is in the cache. `fill` gets the first row, the number of rows and their width.
+using Fill = c10::function_ref<void(int64_t, int64_t, int64_t)>;
+void apply(c10::ArrayRef<const PostOp*> steps, float* dst, const onednn::Layout& layout, Fill fill);
+
+// dst = src followed by `steps` (one or more), both laid out densely as `layout` says, in one pass; they may be the same.
+void apply(c10::ArrayRef<const PostOp*> steps, const float* src, float* dst, const onednn::Layout& layout);
 
 } // namespace ipex::fusion

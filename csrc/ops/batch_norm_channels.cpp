@@ -90,6 +90,48 @@ at::Tensor extend(const at::Tensor& src, const std::shared_ptr<const fusion::Sca
   return fusion::extend(src, fusion::PostOp::scale_shift(channels), batch_norm_strides(src));
 }
 
+// Evaluation to be run later, in one pass with what follows.
+class OpenBatchNorm final : public fusion::Base {
+ public:
+  OpenBatchNorm(fusion::Held src, std::shared_ptr<const fusion::ScaleShift> channels)
+      : src_(std::move(src)),
+        self_(fusion::PostOp::scale_shift(std::move(channels))) {}
+
+  const char* name() const override {
+    return self_.name;
+  }
+
+  bool may_repeat() const override {
+    return true;
+  }
+
+  Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
+    std::vector<const fusion::PostOp*> all{&self_};
+    all.insert(all.end(), steps.begin(), steps.end());
+    fusion::apply(all, static_cast<const float*>(src_.operand.data), static_cast<float*>(dst), src_.operand.layout);
+    return {steps.size(), std::numeric_limits<double>::infinity()};
+  }
+
+ private:
+  const fusion::Held src_;
+  const fusion::PostOp self_;
+};
+
+at::Tensor open(
+    const BatchNormArguments& arguments,
+    forms::Operand src,
+    std::shared_ptr<const fusion::ScaleShift> channels) {
+  const at::Tensor& self = arguments.src;
+  if (!fusion::may_open({&self, &arguments.weight, &arguments.bias}))
+    return {};
+  const auto held = fusion::hold(self, std::move(src));
+  if (!held)
+    return {};
+  const c10::DimVector order(held->operand.strides());
+  const auto base = std::make_shared<OpenBatchNorm>(*held, std::move(channels));
+  return fusion::open(base, *held, self.sizes(), batch_norm_strides(self), order);
+}
+
 } // namespace
 
 bool batch_norm_fits(const BatchNormArguments& arguments) {
@@ -129,6 +171,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> run_batch_norm(
     if (auto dst = extend(self, factors); dst.defined())
       return {std::move(dst), mean, invstd};
     operand = forms::read_as(self, order);
+    if (auto dst = open(arguments, operand, factors); dst.defined())
+      return {std::move(dst), mean, invstd};
   }
   const auto dst = forms::make_result(self.sizes(), batch_norm_strides(self), order, self.options());
   channel_scale_shift(

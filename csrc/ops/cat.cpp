@@ -3,18 +3,20 @@
 //   schema  aten::cat(Tensor[] tensors, int dim=0) -> Tensor
 //   schema  aten::cat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)
 //   src     any strides, one dtype; f32, bf16, f16
-//   dst     strides as stock PyTorch gives them; lies as the first tensor does
+//   dst     strides as stock PyTorch gives them; lies as the first tensor does; channels are left open for what follows
 //   else    CPU fallback: mixed and other dtypes, tensors without elements, scalars, out= of another size or that
 //           overlaps
 //   errors  RuntimeError when sizes differ in another dimension than `dim`
 #include <ATen/MemoryOverlap.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "aten/fallback.h"
 #include "aten/twin.h"
 #include "forms/operand.h"
 #include "forms/order.h"
+#include "fusion/open_primitive.h"
 #include "onednn/engine.h"
 #include "ops/convert.h"
 #include "ops/kernels.h"
@@ -76,6 +78,61 @@ void fill(const Concatenation& call, c10::ArrayRef<forms::Operand> operands, con
   }
 }
 
+// Rows of channels, put together when somebody reads them, in one pass with what follows.
+class OpenChannels final : public fusion::Base {
+ public:
+  OpenChannels(std::vector<fusion::Held> src, const onednn::Layout& dst) : src_(std::move(src)), dst_(dst) {}
+
+  const char* name() const override {
+    return "cat";
+  }
+
+  bool may_repeat() const override {
+    return true;
+  }
+
+  Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
+    auto* const values = static_cast<float*>(dst);
+    fusion::apply(steps, values, dst_, [&](int64_t first, int64_t count, int64_t width) {
+      float* to = values + first * width;
+      for (const fusion::Held& src : src_) {
+        const int64_t channels = src.operand.layout.sizes[1];
+        const float* from = static_cast<const float*>(src.operand.data) + first * channels;
+        for (int64_t row = 0; row < count; ++row)
+          std::memcpy(to + row * width, from + row * channels, channels * sizeof(float));
+        to += channels;
+      }
+    });
+    return {steps.size(), std::numeric_limits<double>::infinity()};
+  }
+
+ private:
+  const std::vector<fusion::Held> src_;
+  const onednn::Layout dst_;
+};
+
+// The result as an open tensor; undefined when these are no rows of channels, or have to be read now.
+at::Tensor open(const Concatenation& call, c10::ArrayRef<forms::Operand> operands, c10::IntArrayRef strides) {
+  const auto order = forms::channels_last_strides(call.sizes);
+  if (call.dim != 1 || call.sizes.size() < 3 || call.sizes.size() > 5 ||
+      call.tensors.front().scalar_type() != at::kFloat)
+    return {};
+  std::vector<fusion::Held> held;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const at::Tensor& tensor = call.tensors[i];
+    if (!fusion::may_open({&tensor}) ||
+        !forms::same_order(tensor.sizes(), operands[i].strides(), forms::channels_last_strides(tensor.sizes())))
+      return {};
+    auto one = fusion::hold(tensor, operands[i]);
+    if (!one)
+      return {};
+    held.push_back(std::move(*one));
+  }
+  const auto layout = onednn::Layout::strided(dnnl::memory::data_type::f32, call.sizes, order);
+  const auto base = std::make_shared<OpenChannels>(held, layout);
+  return fusion::open(base, held, call.sizes, strides, order);
+}
+
 } // namespace
 
 at::Tensor cat(const at::ITensorListRef& tensors, int64_t dim) {
@@ -90,6 +147,8 @@ at::Tensor cat(const at::ITensorListRef& tensors, int64_t dim) {
     if (!forms::same_order(call->tensors[i].sizes(), call->tensors[i].strides(), operands[i].strides()))
       leader = &operands[i];
   const auto strides = result_strides(*call);
+  if (auto dst = open(*call, operands, strides); dst.defined())
+    return dst;
   const bool reorders = leader != nullptr && onednn::supports(call->tensors.front().scalar_type());
   const auto dst = forms::make_result(
       call->sizes,

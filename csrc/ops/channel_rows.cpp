@@ -92,6 +92,17 @@ IPEX_TARGET_CLONES void scale_shift(
       dst[i] = src[i] * scale[i] + shift[i];
 }
 
+IPEX_TARGET_CLONES void scale_shift_in_place(
+    float* values,
+    int64_t rows,
+    int64_t channels,
+    const float* __restrict scale,
+    const float* __restrict shift) {
+  for (int64_t row = 0; row < rows; ++row, values += channels)
+    for (int64_t i = 0; i < channels; ++i)
+      values[i] = values[i] * scale[i] + shift[i];
+}
+
 IPEX_TARGET_CLONES void gradient_rows(
     const float* src,
     const float* diff,
@@ -232,6 +243,12 @@ void channel_scale_shift(const float* src, float* dst, ChannelRows shape, const 
   each_rows(shape, [&](int64_t first, int64_t rows) {
     scale_shift(src + first, dst + first, rows, shape.channels, scale, shift);
   });
+}
+
+void scale_shift_rows(const float* src, float* dst, ChannelRows shape, const float* scale, const float* shift) {
+  if (src == dst)
+    return scale_shift_in_place(dst, shape.rows, shape.channels, scale, shift);
+  scale_shift(src, dst, shape.rows, shape.channels, scale, shift);
 }
 
 void channel_gradient(const float* src, const float* diff, float* dst, ChannelRows shape, ChannelGradient gradient) {

@@ -46,10 +46,8 @@ class OpenConvolution final : public fusion::Base {
   }
 
   Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
-    const double gain = this->gain();
-    double bound = src_.bound() * gain + shift();
-    if (bound > kTight)
-      bound = src_.bound(/*exactly=*/true) * gain + shift();
+    const double bound = this->bound(
+        std::any_of(steps.begin(), steps.end(), [](const fusion::PostOp* step) { return step->needs_bound(); }));
     for (size_t count = steps.size();; --count) {
       onednn::Convolution spec = spec_;
       std::vector<onednn::Argument> arguments{
@@ -72,6 +70,15 @@ class OpenConvolution final : public fusion::Base {
  private:
   // Bounds grow from layer to layer; beyond this one it is time to look at the values again.
   static constexpr double kTight = 1e30;
+
+  // Of the magnitudes of the result; infinity when it is not `needed` and would have to be looked for.
+  double bound(bool needed) const {
+    const double gain = this->gain();
+    double bound = (needed ? src_.bound() : src_.known_bound()) * gain + shift();
+    if (needed && bound > kTight)
+      bound = src_.bound(/*exactly=*/true) * gain + shift();
+    return bound;
+  }
 
   // What a magnitude of src can become: all products of one sum.
   double gain() const {
