@@ -38,13 +38,12 @@ float largest_magnitude(const void* values, int64_t count) {
   return magnitude <= std::numeric_limits<float>::max() ? magnitude : std::numeric_limits<float>::infinity();
 }
 
-float largest_magnitude(const forms::PackedWeights& weights, int64_t count) {
-  if (!weights.buffer)
-    return largest_magnitude(weights.data, count);
-  float magnitude = weights.buffer->magnitude.load(std::memory_order_relaxed);
+float largest_magnitude(const forms::PackedWeights& weights) {
+  const forms::Buffer& buffer = *weights.buffer;
+  float magnitude = buffer.magnitude.load(std::memory_order_relaxed);
   if (magnitude < 0) {
-    magnitude = largest_magnitude(weights.data, static_cast<int64_t>(weights.buffer->nbytes / sizeof(float)));
-    weights.buffer->magnitude.store(magnitude, std::memory_order_relaxed);
+    magnitude = largest_magnitude(weights.data, static_cast<int64_t>(buffer.nbytes / sizeof(float)));
+    buffer.magnitude.store(magnitude, std::memory_order_relaxed);
   }
   return magnitude;
 }
@@ -68,6 +67,20 @@ float Held::bound(bool exactly) const {
     form->bound = found;
   }
   return found;
+}
+
+double bound_of_sums(
+    const Held& src,
+    const forms::PackedWeights& weights,
+    int64_t products,
+    c10::ArrayRef<float> bias,
+    bool needed) {
+  // Bounds grow from layer to layer; beyond this one it is time to look at the values again.
+  constexpr double kTight = 1e30;
+  const double gain = largest_magnitude(weights) * static_cast<double>(products);
+  const double shift = bias.empty() ? 0 : largest_magnitude(bias.data(), static_cast<int64_t>(bias.size()));
+  const double bound = (needed ? src.bound() : src.known_bound()) * gain + shift;
+  return needed && bound > kTight ? src.bound(/*exactly=*/true) * gain + shift : bound;
 }
 
 } // namespace ipex::fusion

@@ -328,7 +328,7 @@ bool may_open(std::initializer_list<const at::Tensor*> tensors) {
   });
 }
 
-std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand) {
+std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy) {
   constexpr int64_t kSmallest = 64 << 10; // bytes; copying fewer costs less than not fusing
   if (operand.owner.defined())
     return Held{std::move(operand), {}};
@@ -340,7 +340,7 @@ std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand) {
     if (!form->exposed)
       return Held{std::move(operand), storage};
   }
-  if (operand.layout.elements() * static_cast<int64_t>(sizeof(float)) > kSmallest)
+  if (!may_copy || operand.layout.elements() * static_cast<int64_t>(sizeof(float)) > kSmallest)
     return std::nullopt;
   const c10::DimVector strides(operand.strides());
   return Held{forms::copy(operand, strides), {}};

@@ -59,8 +59,8 @@ bool any_open();
 // Whether a primitive over these tensors may be left open: not while gradients are recorded.
 bool may_open(std::initializer_list<const at::Tensor*> tensors);
 
-// `operand` as forms::read gave it for `tensor`, if it can be kept until later.
-std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand);
+// `operand` as forms::read gave it for `tensor`, if it can be kept until later; perhaps a copy if it `may_copy` few values.
+std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy = true);
 
 // A new float32 tensor that shows `strides` and lies as `physical` says, with the values that `base` computes of `reads`.
 at::Tensor open(

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "ops/channel_rows.h"
+#include "ops/target_clones.h"
 
 namespace ipex::fusion {
 
@@ -89,6 +90,13 @@ bool is_mul(const ops::Pointwise& call) {
 
 double largest(const std::vector<float>& values) {
   return largest_magnitude(values.data(), static_cast<int64_t>(values.size()));
+}
+
+// src and dst may be the same.
+IPEX_TARGET_CLONES void scale_and_shift(const float* src, float* dst, int64_t count, float scale, float shift) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i)
+    dst[i] = src[i] * scale + shift;
 }
 
 double checked(double bound) {
@@ -172,7 +180,7 @@ void PostOp::run(const float* src, float* dst, int64_t offset, int64_t count) co
     case Kind::kUnary:
       return call.function.run(dst, &src, count, call.parameters.data());
     case Kind::kScalar:
-      return ops::scale_shift_rows(src, dst, {count, 1}, &scale, &shift);
+      return scale_and_shift(src, dst, count, scale, shift);
     case Kind::kBinary: {
       const float* const sources[] = {src, static_cast<const float*>(other.operand.data) + offset};
       return call.function.run(dst, sources, count, call.parameters.data());

@@ -1,6 +1,7 @@
 // Spec of an inner product: rows times the transposed weight matrix.
 #pragma once
 
+#include "onednn/epilogue.h"
 #include "onednn/layout.h"
 #include "onednn/primitive_cache.h"
 
@@ -15,8 +16,10 @@ struct InnerProduct {
   int64_t out;
   dnnl::memory::data_type dtype;
   int32_t has_bias;
+  Epilogue epilogue{};
 
-  dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& attributes) const {
+  dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& common) const {
+    const dnnl::primitive_attr attributes = epilogue.add_to(common, Layout::dense(dtype, {rows, out}));
     using tag = dnnl::memory::format_tag;
     return dnnl::inner_product_forward::primitive_desc(
         engine,

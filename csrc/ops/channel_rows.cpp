@@ -80,27 +80,17 @@ IPEX_TARGET_CLONES void accumulate(const float* from, int64_t count, double* __r
     to[i] += from[i];
 }
 
-IPEX_TARGET_CLONES void scale_shift(
+IPEX_TARGET_CLONES void scale_shift( // src and dst may be the same
     const float* src,
-    float* __restrict dst,
+    float* dst,
     int64_t rows,
     int64_t channels,
     const float* __restrict scale,
     const float* __restrict shift) {
   for (int64_t row = 0; row < rows; ++row, src += channels, dst += channels)
+#pragma GCC ivdep
     for (int64_t i = 0; i < channels; ++i)
       dst[i] = src[i] * scale[i] + shift[i];
-}
-
-IPEX_TARGET_CLONES void scale_shift_in_place(
-    float* values,
-    int64_t rows,
-    int64_t channels,
-    const float* __restrict scale,
-    const float* __restrict shift) {
-  for (int64_t row = 0; row < rows; ++row, values += channels)
-    for (int64_t i = 0; i < channels; ++i)
-      values[i] = values[i] * scale[i] + shift[i];
 }
 
 IPEX_TARGET_CLONES void gradient_rows(
@@ -246,8 +236,6 @@ void channel_scale_shift(const float* src, float* dst, ChannelRows shape, const 
 }
 
 void scale_shift_rows(const float* src, float* dst, ChannelRows shape, const float* scale, const float* shift) {
-  if (src == dst)
-    return scale_shift_in_place(dst, shape.rows, shape.channels, scale, shift);
   scale_shift(src, dst, shape.rows, shape.channels, scale, shift);
 }
 

@@ -14,7 +14,7 @@
 #include "forms/operand.h"
 #include "forms/packed.h"
 #include "forms/storage.h"
-#include "fusion/open_primitive.h"
+#include "fusion/fused_run.h"
 #include "ops/convolution_geometry.h"
 #include "ops/kernels.h"
 
@@ -46,57 +46,23 @@ class OpenConvolution final : public fusion::Base {
   }
 
   Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
-    const double bound = this->bound(
-        std::any_of(steps.begin(), steps.end(), [](const fusion::PostOp* step) { return step->needs_bound(); }));
-    for (size_t count = steps.size();; --count) {
-      onednn::Convolution spec = spec_;
-      std::vector<onednn::Argument> arguments{
-          {DNNL_ARG_SRC, src_.operand.data},
-          {DNNL_ARG_WEIGHTS, weights_.data},
-          {DNNL_ARG_BIAS, bias_.empty() ? nullptr : bias_.data()},
-          {DNNL_ARG_DST, dst}};
-      Done done{0, bound};
-      while (done.steps < count && steps[done.steps]->append_to(spec.epilogue, arguments, done.bound))
-        done.bound = steps[done.steps++]->bound_after(done.bound);
-      const auto kernel = spec.epilogue.count == 0 ? kernel_ : onednn::find(spec);
-      count = done.steps;
-      if (kernel != kernel_ && (!kernel || !is_as_good(*kernel)))
-        continue;
-      kernel->run(arguments);
-      return done;
-    }
+    int64_t products = 1; // of one sum
+    for (int dim = spec_.weights.rank - spec_.geometry.spatial - 1; dim < spec_.weights.rank; ++dim)
+      products *= spec_.weights.sizes[dim];
+    const onednn::Argument operands[] = {
+        {DNNL_ARG_SRC, src_.operand.data},
+        {DNNL_ARG_WEIGHTS, weights_.data},
+        {DNNL_ARG_BIAS, bias_.empty() ? nullptr : bias_.data()},
+        {DNNL_ARG_DST, dst}};
+    return fusion::run_fused(
+        spec_,
+        kernel_,
+        operands,
+        steps,
+        fusion::bound_of_sums(src_, weights_, products, bias_, fusion::needs_bound(steps)));
   }
 
  private:
-  // Bounds grow from layer to layer; beyond this one it is time to look at the values again.
-  static constexpr double kTight = 1e30;
-
-  // Of the magnitudes of the result; infinity when it is not `needed` and would have to be looked for.
-  double bound(bool needed) const {
-    const double gain = this->gain();
-    double bound = (needed ? src_.bound() : src_.known_bound()) * gain + shift();
-    if (needed && bound > kTight)
-      bound = src_.bound(/*exactly=*/true) * gain + shift();
-    return bound;
-  }
-
-  // What a magnitude of src can become: all products of one sum.
-  double gain() const {
-    int64_t products = 1;
-    for (int dim = spec_.weights.rank - spec_.geometry.spatial - 1; dim < spec_.weights.rank; ++dim)
-      products *= spec_.weights.sizes[dim];
-    return fusion::largest_magnitude(weights_, spec_.weights.elements()) * static_cast<double>(products);
-  }
-
-  double shift() const {
-    return bias_.empty() ? 0 : fusion::largest_magnitude(bias_.data(), static_cast<int64_t>(bias_.size()));
-  }
-
-  // Whether a kernel with an epilogue is the one without it otherwise.
-  bool is_as_good(const onednn::Primitive& kernel) const {
-    return kernel.weights() == kernel_->weights() && kernel.implementation() == kernel_->implementation();
-  }
-
   const onednn::Convolution spec_;
   const std::shared_ptr<const onednn::Primitive> kernel_;
   const fusion::Held src_;
@@ -132,7 +98,8 @@ at::Tensor convolution(
   const auto weights = forms::pack(weight, call->weights, kernel->weights());
   const auto shift = has_bias ? bias->contiguous() : at::Tensor();
   const auto strides = call->strides(call->dst_sizes);
-  if (input.scalar_type() == at::kFloat && fusion::may_open({&input, &weight, &shift})) {
+  // A packed copy stays as it is when somebody writes the weights.
+  if (input.scalar_type() == at::kFloat && weights.buffer && fusion::may_open({&input, &weight, &shift})) {
     if (auto held = fusion::hold(input, src)) {
       const auto base = std::make_shared<OpenConvolution>(call->spec, kernel, *held, weights, shift);
       return fusion::open(base, *held, call->dst_sizes, strides, call->spec.dst.strides_ref());

@@ -5,7 +5,7 @@
 //   weights [O, I], any strides, same dtype; kept packed on the storage when they are all of it, in training from the
 //           second use after a write on
 //   bias    [O], same dtype, or absent
-//   dst     [..., O], contiguous
+//   dst     [..., O], contiguous; left open for what follows, when the weights are packed
 //   else    CPU fallback: other dtypes, no elements, shapes that do not fit
 //   errors  RuntimeError when shapes do not fit
 //   source  oneDNN developer guide, "Inner Product" and "Matrix Multiplication"; our own loop for few numbers
@@ -28,6 +28,31 @@ bool fits(const at::Tensor& input, const at::Tensor& weight, const std::optional
       (bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->scalar_type() == input.scalar_type());
 }
 
+// A product that is to be run later.
+class OpenLinear final : public fusion::Base {
+ public:
+  OpenLinear(Product product, fusion::Held src, const forms::Operand& bias)
+      : product_(std::move(product)),
+        src_(std::move(src)) {
+    const auto* values = static_cast<const float*>(bias.data);
+    if (values != nullptr)
+      bias_.assign(values, values + bias.layout.elements());
+  }
+
+  const char* name() const override {
+    return "linear";
+  }
+
+  Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
+    return product_.run(dst, bias_, src_, steps);
+  }
+
+ private:
+  const Product product_;
+  const fusion::Held src_;
+  std::vector<float> bias_;
+};
+
 } // namespace
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
@@ -35,13 +60,15 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
     return fallback<at::_ops::linear>(input, weight, bias);
   const bool has_bias = bias && bias->defined();
   const int64_t in = weight.size(1), out = weight.size(0), rows = input.numel() / in;
+  const at::Tensor given_bias = has_bias ? *bias : at::Tensor();
   c10::DimVector sizes(input.sizes());
   sizes.back() = out;
   auto src = forms::read_as(input, forms::row_major_strides(input.sizes()));
   const auto shift = has_bias ? forms::read_as(*bias, {1}) : forms::Operand();
   src.layout = onednn::Layout::dense(src.layout.dtype, {rows, in});
+  const forms::Operand operand = src;
   const bool trains = at::GradMode::is_enabled() && weight.requires_grad();
-  const auto product = Product::plan(
+  auto product = Product::plan(
       std::move(src),
       Weights(weight, /*transposed=*/true, trains ? forms::Reuse::kMaybe : forms::Reuse::kLikely),
       onednn::Layout::dense(onednn::data_type(input.scalar_type()), {rows, out}),
@@ -49,6 +76,13 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
       has_bias);
   if (!product)
     return fallback<at::_ops::linear>(input, weight, bias);
+  if (input.scalar_type() == at::kFloat && product->is_packed() && fusion::may_open({&input, &weight, &given_bias})) {
+    if (auto held = fusion::hold(input, operand, /*may_copy=*/false)) {
+      const auto strides = forms::row_major_strides(sizes);
+      const auto base = std::make_shared<OpenLinear>(std::move(*product), *held, shift);
+      return fusion::open(base, *held, sizes, strides, strides);
+    }
+  }
   const auto dst = forms::make_contiguous_result(sizes, input.options());
   product->run(dst.data, shift.data);
   return dst.tensor;

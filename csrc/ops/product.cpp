@@ -15,10 +15,12 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 
+#include "fusion/fused_run.h"
 #include "onednn/engine.h"
-#include "onednn/inner_product.h"
 #include "onednn/matmul.h"
 #include "ops/small_product.h"
 #include "ops/tiled_product.h"
@@ -189,19 +191,16 @@ void Product::plan_tiled(const Weights::Parameter& parameter) {
 
 bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, const Layout& dst, bool has_bias) {
   const Layout seen = parameter ? parameter->layout : transpose(weights_.layout);
-  int64_t rows = dst.sizes[0];
-  const auto find = [&] {
-    return onednn::find(
-        onednn::InnerProduct{
-            .rows = rows, .in = seen.sizes[1], .out = seen.sizes[0], .dtype = dst.dtype, .has_bias = has_bias});
-  };
-  auto kernel = find();
+  onednn::InnerProduct spec{
+      .rows = dst.sizes[0], .in = seen.sizes[1], .out = seen.sizes[0], .dtype = dst.dtype, .has_bias = has_bias};
+  auto kernel = onednn::find(spec);
   if (!kernel)
     return false;
-  if (kernel->implementation() == "brgemm:avx2" && padded_rows(rows) != rows) {
-    rows = padded_rows(rows);
-    kernel = find();
+  if (kernel->implementation() == "brgemm:avx2" && padded_rows(spec.rows) != spec.rows) {
+    spec.rows = padded_rows(spec.rows);
+    kernel = onednn::find(spec);
   }
+  const int64_t rows = spec.rows;
   if (rows != dst.sizes[0])
     src_ = with_rows(src_, rows);
   else if (!in_rows(src_.layout) || !src_.layout.dense())
@@ -210,6 +209,7 @@ bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, co
     padded_dst_ = forms::make_contiguous_result({rows, dst.sizes[1]}, src_.owner.options());
   wanted_bytes_ = dst.elements() * static_cast<int64_t>(dnnl::memory::data_type_size(dst.dtype));
   kernel_ = std::move(kernel);
+  spec_ = spec;
   packed_ = parameter ? forms::pack(parameter->tensor, seen, kernel_->weights())
                       : forms::pack_once(weights_.data, seen, kernel_->weights());
   return true;
@@ -237,24 +237,66 @@ bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
   return kernel_ != nullptr;
 }
 
-void Product::run(void* dst, const void* bias) const {
+void Product::run_tiled_with(void* dst, const void* bias, c10::ArrayRef<const fusion::PostOp*> steps) const {
+  simd::MatrixProduct product = *tiled_;
+  product.dst.first = static_cast<float*>(dst);
+  product.bias = static_cast<const float*>(bias);
+  const TiledExecution execution("matmul", [&] {
+    std::string post_ops;
+    for (const fusion::PostOp* step : steps)
+      post_ops.append(post_ops.empty() ? "attr-post-ops:" : "+").append(step->name);
+    return c10::str(
+        "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,",
+        post_ops,
+        ",,",
+        product.rows,
+        "x",
+        product.depth,
+        ":",
+        product.depth,
+        "x",
+        product.columns);
+  });
+  run_tiled(product, [&](const simd::ProductBlock& block) {
+    const int64_t first = block.first_panel * simd::kPanel,
+                  width = std::min(product.columns, block.last_panel * simd::kPanel) - first;
+    for (int64_t row = block.first_row; row < block.last_row; ++row)
+      for (const fusion::PostOp* step : steps)
+        step->run(product.dst.first, product.dst.first, row * product.columns + first, width);
+  });
+}
+
+fusion::Base::Done Product::run(
+    void* dst,
+    c10::ArrayRef<float> bias,
+    const fusion::Held& src,
+    c10::ArrayRef<const fusion::PostOp*> steps) const {
+  using Kind = fusion::PostOp::Kind;
+  // Blocks of our own loops are no whole rows, and rows that were added have no operands.
+  const auto fits = [&](const fusion::PostOp* step) {
+    return step->kind != Kind::kScaleShift && (step->kind != Kind::kBinary || !padded_dst_.data);
+  };
+  const auto count = std::find_if_not(steps.begin(), steps.end(), fits) - steps.begin();
+  const auto first = steps.slice(0, count);
   if (tiled_) {
-    simd::MatrixProduct product = *tiled_;
-    product.dst.first = static_cast<float*>(dst);
-    product.bias = static_cast<const float*>(bias);
-    const TiledExecution execution("matmul", [&] {
-      return c10::str(
-          "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,,,",
-          product.rows,
-          "x",
-          product.depth,
-          ":",
-          product.depth,
-          "x",
-          product.columns);
-    });
-    return run_tiled(product);
+    run_tiled_with(dst, bias.empty() ? nullptr : bias.data(), first);
+    return {first.size(), std::numeric_limits<double>::infinity()};
   }
+  const onednn::Argument operands[] = {
+      {DNNL_ARG_SRC, src_.data},
+      {DNNL_ARG_WEIGHTS, packed_.data},
+      {DNNL_ARG_BIAS, bias.empty() ? nullptr : bias.data()},
+      {DNNL_ARG_DST, padded_dst_.data ? padded_dst_.data : dst}};
+  const double bound = fusion::bound_of_sums(src, packed_, spec_->in, bias, fusion::needs_bound(first));
+  const auto done = fusion::run_fused(*spec_, kernel_, operands, first, bound);
+  if (padded_dst_.data)
+    copy_bytes(padded_dst_.data, dst, wanted_bytes_);
+  return done;
+}
+
+void Product::run(void* dst, const void* bias) const {
+  if (tiled_)
+    return run_tiled_with(dst, bias, {});
   if (!kernel_) {
     const auto &src = src_.layout, &weights = weights_.layout;
     const bool one_column = weights.sizes[1] == 1 && weights.strides[0] == 1;

@@ -8,6 +8,8 @@
 
 #include "forms/operand.h"
 #include "forms/packed.h"
+#include "fusion/open_primitive.h"
+#include "onednn/inner_product.h"
 #include "onednn/primitive.h"
 #include "simd/kernels.h"
 
@@ -58,7 +60,20 @@ class Product {
   // `bias` [N], adjacent in memory; only when planned.
   void run(void* dst, const void* bias = nullptr) const;
 
+  // Whether it reads a packed copy of the weights, which stays as it is when somebody writes them.
+  bool is_packed() const {
+    return packed_.buffer != nullptr;
+  }
+
+  // The same, if packed, followed by some first post-ops of `steps`; `src` is what it was planned with, in float32.
+  fusion::Base::Done run(
+      void* dst,
+      c10::ArrayRef<float> bias,
+      const fusion::Held& src,
+      c10::ArrayRef<const fusion::PostOp*> steps) const;
+
  private:
+  void run_tiled_with(void* dst, const void* bias, c10::ArrayRef<const fusion::PostOp*> steps) const;
   bool plan_small(const onednn::Layout& dst);
   // By our own loops.
   void plan_tiled(const Weights::Parameter& parameter);
@@ -70,6 +85,7 @@ class Product {
   forms::Operand weights_;
   forms::PackedWeights packed_; // used instead of weights_ when it has data
   std::shared_ptr<const onednn::Primitive> kernel_; // null: tiled_ or small_product.h
+  std::optional<onednn::InnerProduct> spec_; // of kernel_, when packed
   std::optional<simd::MatrixProduct> tiled_;
   forms::Result padded_dst_; // dst with more rows, when the kernel wants them
   int64_t wanted_bytes_ = 0; // of dst without them

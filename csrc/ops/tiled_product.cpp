@@ -69,6 +69,10 @@ TiledExecution::TiledExecution(const char* primitive, c10::function_ref<std::str
 }
 
 void run_tiled(const simd::MatrixProduct& product) {
+  run_tiled(product, [](const simd::ProductBlock&) {});
+}
+
+void run_tiled(const simd::MatrixProduct& product, c10::function_ref<void(const simd::ProductBlock&)> finish) {
   const simd::Kernels& kernels = *simd_kernels();
   const auto scratch = static_cast<size_t>(kernels.matrix_product_scratch());
   const int64_t work = product.rows * product.columns * product.depth;
@@ -81,10 +85,10 @@ void run_tiled(const simd::MatrixProduct& product) {
     auto* memory = static_cast<float*>(onednn::scratchpad(scratch));
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
       const int64_t row = i % blocks.down * blocks.rows, panel = i / blocks.down * blocks.panels;
-      kernels.matrix_product(
-          product,
-          {row, std::min(product.rows, row + blocks.rows), panel, std::min(panels, panel + blocks.panels)},
-          memory);
+      const simd::ProductBlock block{
+          row, std::min(product.rows, row + blocks.rows), panel, std::min(panels, panel + blocks.panels)};
+      kernels.matrix_product(product, block, memory);
+      finish(block);
     }
   };
   if (threads == 1)

@@ -21,6 +21,9 @@ dnnl::memory::desc panels(const onednn::Layout& weights);
 // Runs `product`, on one thread inside a parallel region.
 void run_tiled(const simd::MatrixProduct& product);
 
+// The same, and calls `finish` with each part of dst while that is in the cache.
+void run_tiled(const simd::MatrixProduct& product, c10::function_ref<void(const simd::ProductBlock&)> finish);
+
 // Notes one execution for ipex.explain() and, while it lives, times it for the log that ONEDNN_VERBOSE asks for.
 class TiledExecution {
  public:
