@@ -34,24 +34,41 @@ const char* policy_name() {
   TORCH_INTERNAL_ASSERT(false, "policy without a name");
 }
 
-py::list stop_recording() {
+// Ends the recording; what the block left open belongs to it.
+recorder::Recording finish_recording() {
+  const py::gil_scoped_release release;
+  try {
+    fusion::close_all();
+  } catch (...) {
+    recorder::stop();
+    throw;
+  }
+  return recorder::stop();
+}
+
+py::tuple stop_recording() {
+  const recorder::Recording recording = finish_recording();
   py::list rows;
-  fusion::close_all(); // what the block left open belongs to it
-  for (const recorder::Row& row : recorder::stop()) {
+  for (const recorder::Row& row : recording.rows) {
     py::dict made;
     made["operator"] = row.op;
     made["path"] = row.path;
     made["reason"] = row.reason;
     made["arguments"] = row.arguments;
     made["implementations"] = row.implementations;
+    made["fused"] = row.fused;
     made["calls"] = row.calls;
     made["nanoseconds"] = row.nanoseconds;
+    made["own_nanoseconds"] = row.own_nanoseconds;
     made["reorders"] = row.reorders;
     made["reordered_bytes"] = row.reordered_bytes;
     made["materializations"] = row.materializations;
     rows.append(made);
   }
-  return rows;
+  py::list events;
+  for (const recorder::Event& event : recording.events)
+    events.append(py::make_tuple(event.row, event.thread, event.start, event.duration));
+  return py::make_tuple(rows, events);
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 // Collects rows of all threads.
 #include "core/recorder.h"
 
+#include <unistd.h>
+
 #include <map>
 #include <mutex>
 
@@ -17,6 +19,8 @@ thread_local Call* innermost = nullptr;
 struct Table {
   std::mutex mutex;
   std::vector<Row> rows;
+  std::vector<Event> events;
+  std::chrono::steady_clock::time_point start;
   std::map<std::string, size_t> index;
 };
 
@@ -25,12 +29,18 @@ Table& table() {
   return *instance;
 }
 
-void add(const Row& row) {
-  const std::string key =
-      c10::str(row.op, '\n', row.path, '\n', row.reason, '\n', row.arguments, '\n', row.implementations);
+int64_t nanoseconds(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+}
+
+void add(const Row& row, std::chrono::steady_clock::time_point start, int64_t duration) {
+  const std::string key = c10::str(
+      row.op, '\n', row.path, '\n', row.reason, '\n', row.arguments, '\n', row.implementations, '\n', row.fused);
   Table& all = table();
   const std::lock_guard lock(all.mutex);
   const auto [found, fresh] = all.index.try_emplace(key, all.rows.size());
+  if (all.events.size() < kMostEvents)
+    all.events.push_back({found->second, gettid(), nanoseconds(start - all.start), duration});
   if (fresh) {
     all.rows.push_back(row);
     return;
@@ -38,6 +48,7 @@ void add(const Row& row) {
   Row& sum = all.rows[found->second];
   sum.calls += row.calls;
   sum.nanoseconds += row.nanoseconds;
+  sum.own_nanoseconds += row.own_nanoseconds;
   sum.reorders += row.reorders;
   sum.reordered_bytes += row.reordered_bytes;
   sum.materializations += row.materializations;
@@ -57,15 +68,17 @@ Call::Call(std::string op, std::string arguments, Time time)
 }
 
 Call::~Call() {
-  const int64_t whole =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_).count();
+  const int64_t whole = nanoseconds(std::chrono::steady_clock::now() - start_);
   row.nanoseconds += whole; // less what was apart
+  row.own_nanoseconds = whole - inside_;
   innermost = outer_;
+  if (outer_ != nullptr)
+    outer_->inside_ += whole;
   if (time_ == Time::kApart)
     for (Call* call = outer_; call != nullptr && (call->row.nanoseconds -= whole, call->time_ != Time::kApart);)
       call = call->outer_;
   if (active())
-    add(row);
+    add(row, start_, whole);
 }
 
 Call* Call::current() {
@@ -103,16 +116,18 @@ void start() {
   const std::lock_guard lock(all.mutex);
   IPEX_CHECK(!active(), E103, "explain", "is open already; accepted: one recording at a time");
   all.rows.clear();
+  all.events.clear();
   all.index.clear();
+  all.start = std::chrono::steady_clock::now();
   detail::open.store(true);
 }
 
-std::vector<Row> stop() {
+Recording stop() {
   detail::open.store(false);
   Table& all = table();
   const std::lock_guard lock(all.mutex);
   all.index.clear();
-  return std::exchange(all.rows, {});
+  return {std::exchange(all.rows, {}), std::exchange(all.events, {})};
 }
 
 } // namespace ipex::recorder

@@ -21,8 +21,10 @@ struct Row {
   std::string reason; // why not native
   std::string arguments; // "float32[8, 96] float32[160, 96]"
   std::string implementations; // oneDNN's names, in order
+  std::string fused; // operators that ran inside of the primitive, in order
   int64_t calls = 0;
   int64_t nanoseconds = 0; // with everything called inside that has no time apart
+  int64_t own_nanoseconds = 0; // without what was called inside
   int64_t reorders = 0;
   int64_t reordered_bytes = 0;
   int64_t materializations = 0;
@@ -57,6 +59,7 @@ class Call {
  private:
   Call* const outer_;
   const Time time_;
+  int64_t inside_ = 0; // nanoseconds of calls made inside
   const std::chrono::steady_clock::time_point start_;
 };
 
@@ -68,7 +71,21 @@ void note_materialization();
 // Forgets what was recorded before, and begins. Throws E103 when a recording is open already.
 IPEX_API void start();
 
-// Ends; rows in order of first call, equal ones added up.
-IPEX_API std::vector<Row> stop();
+// One call.
+struct Event {
+  size_t row; // index of its row
+  int64_t thread; // the operating system's number
+  int64_t start; // nanoseconds since the recording began
+  int64_t duration; // nanoseconds, with everything called inside
+};
+
+struct Recording {
+  std::vector<Row> rows; // in order of first end, equal ones added up
+  std::vector<Event> events; // in order of their ends; the first ones, at most kMostEvents
+};
+constexpr size_t kMostEvents = 1 << 18;
+
+// Ends.
+IPEX_API Recording stop();
 
 } // namespace ipex::recorder

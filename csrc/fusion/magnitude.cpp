@@ -8,31 +8,21 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/target_clones.h"
+#include "vec/rows.h"
 
 namespace ipex::fusion {
 
-namespace {
-
-// Magnitudes compare as the bits of floats do, and infinity and NaN are the largest.
-IPEX_TARGET_CLONES uint32_t largest_bits(const uint32_t* values, int64_t count) {
-  uint32_t largest = 0;
-  for (int64_t i = 0; i < count; ++i)
-    largest = std::max(largest, values[i] & 0x7FFFFFFF);
-  return largest;
-}
-
-} // namespace
-
 float largest_magnitude(const void* values, int64_t count) {
   constexpr int64_t kGrain = 1 << 15;
-  const auto* bits = static_cast<const uint32_t*>(values);
+  const auto* first = static_cast<const float*>(values);
   const uint32_t largest = at::parallel_reduce(
       0,
       count,
       kGrain,
       uint32_t{0},
-      [&](int64_t begin, int64_t end, uint32_t) { return largest_bits(bits + begin, end - begin); },
+      [&](int64_t begin, int64_t end, uint32_t) {
+        return vec::row_functions().largest_magnitude(first + begin, end - begin);
+      },
       [](uint32_t a, uint32_t b) { return std::max(a, b); });
   const auto magnitude = std::bit_cast<float>(largest);
   return magnitude <= std::numeric_limits<float>::max() ? magnitude : std::numeric_limits<float>::infinity();

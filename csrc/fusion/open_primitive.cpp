@@ -163,6 +163,8 @@ float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical,
     done = base_->run(dst, steps);
     fused.fetch_add(static_cast<int64_t>(done.steps), std::memory_order_relaxed);
   }
+  if (C10_UNLIKELY(call))
+    call->row.fused = label("", c10::ArrayRef<const PostOp*>(steps).slice(0, done.steps));
   applied.fetch_add(static_cast<int64_t>(steps.size() - done.steps), std::memory_order_relaxed);
   const auto left = c10::ArrayRef<const PostOp*>(steps).slice(done.steps);
   if (!left.empty())

@@ -10,8 +10,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/channel_rows.h"
-#include "ops/target_clones.h"
+#include "vec/rows.h"
 
 namespace ipex::fusion {
 
@@ -73,30 +72,23 @@ constexpr Unary kUnary[] = {
     {"tanh", &F::tanh, algorithm::eltwise_tanh, constant<0>, constant<0>, kLargest, one},
 };
 
-const Unary* find(const ops::Pointwise& call) {
+const Unary* find(const vec::Pointwise& call) {
   for (const Unary& row : kUnary)
     if (call.function.run == (vec::functions().*row.function).run)
       return &row;
   return nullptr;
 }
 
-bool is_add(const ops::Pointwise& call) {
+bool is_add(const vec::Pointwise& call) {
   return call.function.run == vec::functions().add.run;
 }
 
-bool is_mul(const ops::Pointwise& call) {
+bool is_mul(const vec::Pointwise& call) {
   return call.function.run == vec::functions().mul.run;
 }
 
 double largest(const std::vector<float>& values) {
   return largest_magnitude(values.data(), static_cast<int64_t>(values.size()));
-}
-
-// src and dst may be the same.
-IPEX_TARGET_CLONES void scale_and_shift(const float* src, float* dst, int64_t count, float scale, float shift) {
-#pragma GCC ivdep
-  for (int64_t i = 0; i < count; ++i)
-    dst[i] = src[i] * scale + shift;
 }
 
 double checked(double bound) {
@@ -105,20 +97,20 @@ double checked(double bound) {
 
 } // namespace
 
-std::optional<PostOp> PostOp::unary(const ops::Pointwise& call) {
+std::optional<PostOp> PostOp::unary(const vec::Pointwise& call) {
   const Unary* row = find(call);
   if (row == nullptr)
     return std::nullopt;
   return PostOp{.name = row->name, .kind = Kind::kUnary, .call = call};
 }
 
-std::optional<PostOp> PostOp::binary(const ops::Pointwise& call, Held other) {
+std::optional<PostOp> PostOp::binary(const vec::Pointwise& call, Held other) {
   if (!is_add(call) && !is_mul(call))
     return std::nullopt;
   return PostOp{.name = is_add(call) ? "add" : "mul", .kind = Kind::kBinary, .call = call, .other = std::move(other)};
 }
 
-std::optional<PostOp> PostOp::binary(const ops::Pointwise& call, float scalar) {
+std::optional<PostOp> PostOp::binary(const vec::Pointwise& call, float scalar) {
   if (is_add(call))
     return PostOp{.name = "add", .kind = Kind::kScalar, .call = call, .shift = call.parameters[0] * scalar};
   if (is_mul(call))
@@ -180,14 +172,15 @@ void PostOp::run(const float* src, float* dst, int64_t offset, int64_t count) co
     case Kind::kUnary:
       return call.function.run(dst, &src, count, call.parameters.data());
     case Kind::kScalar:
-      return scale_and_shift(src, dst, count, scale, shift);
+      return vec::row_functions().linear(src, dst, count, scale, shift);
     case Kind::kBinary: {
       const float* const sources[] = {src, static_cast<const float*>(other.operand.data) + offset};
       return call.function.run(dst, sources, count, call.parameters.data());
     }
     case Kind::kScaleShift: {
       const auto width = static_cast<int64_t>(channels->scale.size());
-      return ops::scale_shift_rows(src, dst, {count / width, width}, channels->scale.data(), channels->shift.data());
+      return vec::row_functions().scale_shift(
+          src, dst, count / width, width, channels->scale.data(), channels->shift.data());
     }
   }
 }

@@ -11,7 +11,7 @@
 #include "fusion/magnitude.h"
 #include "onednn/epilogue.h"
 #include "onednn/primitive.h"
-#include "ops/pointwise.h"
+#include "vec/functions.h"
 
 namespace ipex::fusion {
 
@@ -31,17 +31,17 @@ struct PostOp {
 
   const char* name; // "relu"
   Kind kind;
-  ops::Pointwise call{};
+  vec::Pointwise call{};
   Held other{};
   std::shared_ptr<const ScaleShift> channels{};
   float scale = 1, shift = 0;
 
   // The function `call` of one value, as a post-op; nothing when oneDNN has none.
-  static std::optional<PostOp> unary(const ops::Pointwise& call);
+  static std::optional<PostOp> unary(const vec::Pointwise& call);
 
   // add(value, other) or mul(value, other); nothing for another `call`. `scalar` instead of `other`: one number.
-  static std::optional<PostOp> binary(const ops::Pointwise& call, Held other);
-  static std::optional<PostOp> binary(const ops::Pointwise& call, float scalar);
+  static std::optional<PostOp> binary(const vec::Pointwise& call, Held other);
+  static std::optional<PostOp> binary(const vec::Pointwise& call, float scalar);
 
   static PostOp scale_shift(std::shared_ptr<const ScaleShift> channels);
 

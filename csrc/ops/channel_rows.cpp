@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "ops/target_clones.h"
+#include "vec/rows.h"
 
 namespace ipex::ops {
 
@@ -78,19 +79,6 @@ IPEX_TARGET_CLONES void add_products(
 IPEX_TARGET_CLONES void accumulate(const float* from, int64_t count, double* __restrict to) {
   for (int64_t i = 0; i < count; ++i)
     to[i] += from[i];
-}
-
-IPEX_TARGET_CLONES void scale_shift( // src and dst may be the same
-    const float* src,
-    float* dst,
-    int64_t rows,
-    int64_t channels,
-    const float* __restrict scale,
-    const float* __restrict shift) {
-  for (int64_t row = 0; row < rows; ++row, src += channels, dst += channels)
-#pragma GCC ivdep
-    for (int64_t i = 0; i < channels; ++i)
-      dst[i] = src[i] * scale[i] + shift[i];
 }
 
 IPEX_TARGET_CLONES void gradient_rows(
@@ -231,12 +219,8 @@ std::vector<double> channel_sums(const float* src, ChannelRows shape) {
 
 void channel_scale_shift(const float* src, float* dst, ChannelRows shape, const float* scale, const float* shift) {
   each_rows(shape, [&](int64_t first, int64_t rows) {
-    scale_shift(src + first, dst + first, rows, shape.channels, scale, shift);
+    vec::row_functions().scale_shift(src + first, dst + first, rows, shape.channels, scale, shift);
   });
-}
-
-void scale_shift_rows(const float* src, float* dst, ChannelRows shape, const float* scale, const float* shift) {
-  scale_shift(src, dst, shape.rows, shape.channels, scale, shift);
 }
 
 void channel_gradient(const float* src, const float* diff, float* dst, ChannelRows shape, ChannelGradient gradient) {

@@ -36,9 +36,6 @@ std::vector<double> channel_sums(const float* src, ChannelRows shape);
 // dst[r, c] = src[r, c] * scale[c] + shift[c].
 void channel_scale_shift(const float* src, float* dst, ChannelRows shape, const float* scale, const float* shift);
 
-// The same in this thread; src and dst may be the same.
-void scale_shift_rows(const float* src, float* dst, ChannelRows shape, const float* scale, const float* shift);
-
 // dst[r, c] = diff[r, c] * scale[c] + (src[r, c] - mean[c]) * slope[c] + shift[c].
 struct ChannelGradient {
   const float* mean;

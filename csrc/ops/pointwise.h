@@ -14,11 +14,7 @@
 
 namespace ipex::ops {
 
-// A function and its parameters, as csrc/vec/functions.cpp lists them.
-struct Pointwise {
-  vec::Function function;
-  std::array<float, 4> parameters{};
-};
+using vec::Pointwise;
 
 // `scalar` as `dtype` holds it, in float32; nothing when it is complex.
 std::optional<float> number_in(c10::ScalarType dtype, const at::Scalar& scalar);

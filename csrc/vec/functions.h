@@ -2,6 +2,7 @@
 // instruction sets; functions() is the table for this machine.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace ipex::vec {
@@ -17,6 +18,12 @@ constexpr int64_t heavy = 4096;
 struct Function {
   Run run;
   int64_t grain;
+};
+
+// A function and its parameters.
+struct Pointwise {
+  Function function;
+  std::array<float, 4> parameters{};
 };
 
 // `count` adjacent elements from one type to another; narrowing rounds to nearest, ties to even.

@@ -235,6 +235,28 @@ void layer_norm_backward(
   });
 }
 
+void scale_shift(const float* src, float* dst, int64_t rows, int64_t channels, const float* scale, const float* shift) {
+  for (int64_t row = 0; row < rows; ++row, src += channels, dst += channels)
+    each(channels, [&](int64_t i, int64_t n) {
+      at::vec::fmadd(Vec::loadu(src + i, n), Vec::loadu(scale + i, n), Vec::loadu(shift + i, n))
+          .store(dst + i, static_cast<int>(n));
+    });
+}
+
+void linear(const float* src, float* dst, int64_t count, float scale, float shift) {
+  const Vec factor(scale), constant(shift);
+  each(count, [&](int64_t i, int64_t n) {
+    at::vec::fmadd(Vec::loadu(src + i, n), factor, constant).store(dst + i, static_cast<int>(n));
+  });
+}
+
+uint32_t largest_magnitude(const float* values, int64_t count) {
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, std::bit_cast<uint32_t>(values[i]) & 0x7FFFFFFF);
+  return largest;
+}
+
 double squared_distance(const float* a, const float* b, int64_t count) {
   constexpr int64_t kPart = 4096; // float32 sums of this length keep all but the last bits
   double sum = 0;
@@ -259,6 +281,9 @@ const RowFunctions IPEX_VEC_ROWS = {
     softmax_columns_backward,
     layer_norm,
     layer_norm_backward,
+    scale_shift,
+    linear,
+    largest_magnitude,
     squared_distance,
 };
 

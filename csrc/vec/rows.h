@@ -1,4 +1,4 @@
-// Normalisations over rows of adjacent float32 values, compiled for three instruction sets.
+// Normalisations and scans over rows of adjacent float32 values, compiled for three instruction sets.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +45,21 @@ struct RowFunctions {
       float* diff_src,
       float* diff_weight,
       float* diff_bias);
+
+  // dst = src * scale[c] + shift[c] for each channel of `rows` adjacent rows; dst may be src.
+  void (*scale_shift)(
+      const float* src,
+      float* dst,
+      int64_t rows,
+      int64_t channels,
+      const float* scale,
+      const float* shift);
+
+  // dst = src * scale + shift; dst may be src.
+  void (*linear)(const float* src, float* dst, int64_t count, float scale, float shift);
+
+  // The largest magnitude, as the bits of a float: those of infinity and NaN are larger than all others.
+  uint32_t (*largest_magnitude)(const float* values, int64_t count);
 
   // Sum of (a - b)^2.
   double (*squared_distance)(const float* a, const float* b, int64_t count);

@@ -13,6 +13,7 @@ import argparse
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import torch
 import torch.nn.functional as F
@@ -158,8 +159,7 @@ def run(program: list[Statement], seed: int, device: str) -> tuple[Variables, li
         for index, one in enumerate(program):
             try:
                 one(variables, layers)
-            except RuntimeError as error:
-                assert "E3" not in str(error), error
+            except RuntimeError:  # overlapping memory; `check` compares who refused what
                 refused.append(index)
         return {name: tensor.cpu() for name, tensor in variables.items()}, refused
 
@@ -177,7 +177,12 @@ def check(seed: int) -> None:
     for name in NAMES:
         assert actual[name].shape == expected[name].shape, f"program {seed}, variable {name}"
         torch.testing.assert_close(
-            actual[name], expected[name], rtol=1e-3, atol=1e-3, equal_nan=True, msg=lambda text, name=name: f"program {seed}, {name}: {text}"
+            actual[name],
+            expected[name],
+            rtol=1e-3,
+            atol=1e-3,
+            equal_nan=True,
+            msg=lambda text, name=name: f"program {seed}, {name}: {text}",
         )
 
 
@@ -187,24 +192,20 @@ def check_many(count: int, threads: int, first: int = 0) -> None:
     Raises:
         AssertionError: as `check`, for the first program that differs.
     """
-    failures: list[BaseException] = []
+    stop = threading.Event()
 
     def work(offset: int) -> None:
         for seed in range(first + offset, first + count, threads):
-            if failures:
+            if stop.is_set():
                 return
-            try:
-                check(seed)
-            except BaseException as failure:  # whatever it is, the main thread raises it
-                failures.append(failure)
+            check(seed)
 
-    workers = [threading.Thread(target=work, args=(offset,)) for offset in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(work, offset) for offset in range(threads)]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        stop.set()
+        for future in futures:
+            future.result()
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import io
 import os
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -383,23 +384,15 @@ def test_many_threads_read_one_result(conv, x):
         y = conv(x)
         z = F.relu(y)
         barrier = threading.Barrier(4)
-        failures: list[Exception] = []
 
-        def read(tensor, wanted, barrier=barrier, failures=failures):
-            try:
-                barrier.wait()
-                assert_close(tensor, wanted)
-            except Exception as failure:
-                failures.append(failure)
+        def read(tensor, wanted, barrier=barrier):
+            barrier.wait()
+            assert_close(tensor, wanted)
 
-        threads = [
-            threading.Thread(target=read, args=pair) for pair in [(y, plain(conv, x)), (z, expected)] * 2
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not failures
+        with ThreadPoolExecutor(4) as pool:
+            pairs = [(y, plain(conv, x)), (z, expected)] * 2
+            for future in [pool.submit(read, *pair) for pair in pairs]:
+                future.result()
 
 
 def test_fork(conv, x):
