@@ -41,7 +41,7 @@ Description describe(const at::Tensor& tensor) {
   Form* form = Form::of(*tensor.storage().unsafeGetStorageImpl());
   if (form == nullptr)
     return description;
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   description.plain = form->plain;
   description.open = form->open != nullptr;
   description.generation = static_cast<int64_t>(form->generation);

@@ -62,7 +62,7 @@ void Form::install_open(
     std::shared_ptr<OpenValues> values) {
   Form* form = make(storage);
   TORCH_INTERNAL_ASSERT(form != nullptr);
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   form->plain = false;
   form->exposed = false;
   form->physical.emplace(Physical{plain, layout, form->owner->data, {}});
@@ -74,7 +74,7 @@ void Form::close(c10::StorageImpl& storage) {
   if (!open)
     return;
   bound = open->compute(storage, *physical, has_dependents());
-  open.reset();
+  finished_ = std::move(open);
   if (physical->layout != physical->plain)
     return;
   plain = true;
@@ -96,13 +96,13 @@ void Form::close_dependents() {
     return;
   std::vector<std::weak_ptr<OpenValues>> dependents;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(*this);
     dependents = dependents_;
   }
   for (const auto& dependent : dependents)
     if (const auto values = dependent.lock())
       values->close();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(*this);
   std::erase_if(dependents_, [](const auto& values) { return values.expired(); });
   has_dependents_.store(!dependents_.empty());
 }
@@ -111,7 +111,7 @@ void close(c10::StorageImpl& storage) {
   Form* form = Form::of(storage);
   if (form == nullptr)
     return;
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   form->close(storage);
 }
 
@@ -202,7 +202,7 @@ void materialize(c10::StorageImpl* storage) {
   if (form == nullptr)
     return;
   form->close_dependents();
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   form->make_plain(*storage);
   form->drop_copies();
   form->releasable = false; // whoever asked may keep the pointer

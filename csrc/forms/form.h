@@ -68,9 +68,23 @@ class Form {
   // The same, made when there is none. Null for memory that cannot carry one.
   static Form* make(c10::StorageImpl& storage);
 
-  std::mutex& mutex() {
-    return mutex_;
-  }
+  // Holds the lock. What closed meanwhile is destroyed after it: the last reference to memory that Python knows waits for
+  // the interpreter's lock, whose holder may be waiting for this one.
+  class Lock {
+   public:
+    explicit Lock(Form& form) : form_(form) {
+      form.mutex_.lock();
+    }
+    ~Lock() {
+      const std::shared_ptr<OpenValues> finished = std::move(form_.finished_);
+      form_.mutex_.unlock();
+    }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    Form& form_;
+  };
 
   // Watches the fresh `storage`, unless it is small, from its birth, so that its plain bytes may be given back later:
   // nobody can have got a pointer to them unseen. For storages that may become weights.
@@ -150,6 +164,7 @@ class Form {
   std::mutex mutex_;
   std::atomic<int32_t> references_{1};
   size_t released_bytes_ = 0;
+  std::shared_ptr<OpenValues> finished_; // by the holder of the lock
   std::vector<std::weak_ptr<OpenValues>> dependents_;
   std::atomic<bool> has_dependents_{false}; // no false negatives; read without the lock
 };

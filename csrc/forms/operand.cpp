@@ -50,7 +50,7 @@ const void* read_watched_bytes(c10::StorageImpl& storage) {
   Form* form = Form::of(storage);
   if (form == nullptr)
     return storage.mutable_data(); // another library's materializer: what it guards is not plain yet
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   form->make_plain(storage);
   form->releasable = false; // nobody will say when the pointer is no longer used
   return data.get();
@@ -61,7 +61,7 @@ void* write_watched_bytes(c10::StorageImpl& storage) {
   if (form == nullptr)
     return storage.mutable_data();
   form->close_dependents();
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   form->make_plain(storage);
   form->drop_copies();
   form->releasable = false; // nobody will say when the pointer is no longer used
@@ -78,7 +78,7 @@ PinnedBytes pinned(c10::StorageImpl& storage, bool written) {
     return {written ? storage.mutable_data() : read_watched_bytes(storage), Pin()};
   if (written)
     form->close_dependents();
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   form->make_plain(storage);
   if (written)
     form->drop_copies();
@@ -109,7 +109,7 @@ Operand read(const at::Tensor& tensor) {
   c10::StorageImpl& storage = *tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl();
   if (C10_UNLIKELY(storage.has_materializer())) {
     if (Form* form = Form::of(storage)) {
-      const std::lock_guard lock(form->mutex());
+      const Form::Lock lock(*form);
       form->close(storage);
       if (auto operand = read_physical(tensor, *form))
         return std::move(*operand);
@@ -147,7 +147,7 @@ Result update(const at::Tensor& tensor) {
   if (C10_UNLIKELY(storage.has_materializer())) {
     if (Form* form = Form::of(storage)) {
       form->close_dependents();
-      const std::lock_guard lock(form->mutex());
+      const Form::Lock lock(*form);
       form->close(storage);
       if (!form->plain) {
         if (auto operand = read_physical(tensor, *form)) {

@@ -74,7 +74,7 @@ PackedWeights pack(
     return {buffer->data.get(), buffer};
   }
   const int64_t offset = weights.storage_offset();
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   auto& copies = form->packed;
   if (const Packed* copy = find(*form, offset, tensor, wanted)) {
     count_packed_hit();
@@ -113,7 +113,7 @@ bool is_packed(const at::Tensor& weights, const onednn::Layout& tensor, const dn
   Form* form = block_of(storage.data_ptr()) ? Form::of(storage) : nullptr;
   if (form == nullptr)
     return false;
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   return find(*form, weights.storage_offset(), tensor, wanted) != nullptr;
 }
 
@@ -126,7 +126,7 @@ bool packing_pays(const at::Tensor& weights, const onednn::Layout& tensor, Reuse
   Form* form = reuse == Reuse::kLikely ? Form::of(storage) : Form::make(storage);
   if (form == nullptr)
     return reuse == Reuse::kLikely;
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   if (!form->plain && form->physical) // a kernel's result: no weight
     return false;
   if (reuse == Reuse::kLikely)

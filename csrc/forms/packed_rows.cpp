@@ -26,7 +26,7 @@ std::optional<PackedRows> PackedRows::of(const at::Tensor& matrix) {
   Form* form = Form::of(storage);
   if (form == nullptr)
     return std::nullopt;
-  const std::lock_guard lock(form->mutex());
+  const Form::Lock lock(*form);
   if (form->plain || form->physical)
     return std::nullopt;
   const int64_t columns = matrix.size(1);

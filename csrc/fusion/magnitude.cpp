@@ -42,7 +42,7 @@ float Held::known_bound() const {
   forms::Form* form = storage ? forms::Form::of(*storage.unsafeGetStorageImpl()) : nullptr;
   if (form == nullptr)
     return std::numeric_limits<float>::infinity();
-  const std::lock_guard lock(form->mutex());
+  const forms::Form::Lock lock(*form);
   return form->bound == forms::Form::kUnknown ? std::numeric_limits<float>::infinity() : form->bound;
 }
 
@@ -53,7 +53,7 @@ float Held::bound(bool exactly) const {
   const float found = largest_magnitude(operand.data, operand.layout.elements());
   const bool all = form != nullptr && operand.layout.elements() * sizeof(float) == storage.nbytes();
   if (all) {
-    const std::lock_guard lock(form->mutex());
+    const forms::Form::Lock lock(*form);
     form->bound = found;
   }
   return found;

@@ -243,7 +243,7 @@ void add_dependent(const Held& held, const std::shared_ptr<Chain>& chain) {
   if (!held.storage)
     return;
   forms::Form* form = forms::Form::of(*held.storage.unsafeGetStorageImpl());
-  const std::lock_guard lock(form->mutex());
+  const forms::Form::Lock lock(*form);
   form->add_dependent(chain);
 }
 
@@ -338,7 +338,7 @@ std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool 
   const forms::Block* block = forms::block_of(storage.data_ptr());
   forms::Form* form = block ? block->form.load(std::memory_order_acquire) : nullptr;
   if (form != nullptr && block->aliases.load(std::memory_order_acquire) <= 0) {
-    const std::lock_guard lock(form->mutex());
+    const forms::Form::Lock lock(*form);
     if (!form->exposed)
       return Held{std::move(operand), storage};
   }
@@ -366,7 +366,7 @@ std::optional<onednn::Layout> open_layout(const at::Tensor& tensor) {
   forms::Form* form = form_of(tensor);
   if (form == nullptr)
     return std::nullopt;
-  const std::lock_guard lock(form->mutex());
+  const forms::Form::Lock lock(*form);
   if (!growing(tensor, *form))
     return std::nullopt;
   return form->physical->layout;
@@ -379,7 +379,7 @@ at::Tensor extend(const at::Tensor& self, PostOp step, c10::IntArrayRef strides)
   std::shared_ptr<Chain> chain;
   onednn::Layout layout;
   {
-    const std::lock_guard lock(form->mutex());
+    const forms::Form::Lock lock(*form);
     chain = growing(self, *form);
     if (!chain)
       return {};
@@ -389,7 +389,7 @@ at::Tensor extend(const at::Tensor& self, PostOp step, c10::IntArrayRef strides)
   auto made = make(chain->base(), chain, std::move(step), self.sizes(), strides, layout);
   add_dependent(other, made.chain);
   {
-    const std::lock_guard lock(form->mutex());
+    const forms::Form::Lock lock(*form);
     form->add_dependent(made.chain);
   }
   extended.fetch_add(1, std::memory_order_relaxed);
@@ -404,7 +404,7 @@ bool extend_in_place(const at::Tensor& self, PostOp step) {
   const Held other = step.other;
   std::shared_ptr<Chain> chain;
   {
-    const std::lock_guard lock(form->mutex());
+    const forms::Form::Lock lock(*form);
     chain = growing(self, *form);
     if (!chain || !chain->append(std::move(step)))
       return false;

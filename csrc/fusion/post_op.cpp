@@ -134,7 +134,8 @@ bool PostOp::append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>
   switch (kind) {
     case Kind::kUnary: {
       const Unary& row = *find(call);
-      return bound <= row.largest &&
+      const bool is_empty_range = row.post_op == algorithm::eltwise_clip && call.parameters[0] > call.parameters[1];
+      return !is_empty_range && bound <= row.largest &&
           epilogue.append(row.post_op, row.alpha(call.parameters), row.beta(call.parameters));
     }
     case Kind::kScalar:
@@ -152,6 +153,8 @@ bool PostOp::append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>
 }
 
 double PostOp::bound_after(double bound) const {
+  if (!std::isfinite(bound)) // there may be a NaN, which no function bounds
+    return bound;
   switch (kind) {
     case Kind::kUnary:
       return checked(find(call)->bound(bound, call.parameters));

@@ -124,7 +124,7 @@ at::Tensor open(
   const at::Tensor& self = arguments.src;
   if (!fusion::may_open({&self, &arguments.weight, &arguments.bias}))
     return {};
-  const auto held = fusion::hold(self, std::move(src));
+  const auto held = fusion::hold(self, std::move(src), /*may_copy=*/false);
   if (!held)
     return {};
   const c10::DimVector order(held->operand.strides());

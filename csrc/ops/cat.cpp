@@ -123,7 +123,7 @@ at::Tensor open(const Concatenation& call, c10::ArrayRef<forms::Operand> operand
     if (!fusion::may_open({&tensor}) ||
         !forms::same_order(tensor.sizes(), operands[i].strides(), forms::channels_last_strides(tensor.sizes())))
       return {};
-    auto one = fusion::hold(tensor, operands[i]);
+    auto one = fusion::hold(tensor, operands[i], /*may_copy=*/false);
     if (!one)
       return {};
     held.push_back(std::move(*one));

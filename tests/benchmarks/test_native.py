@@ -73,3 +73,38 @@ with torch.inference_mode():
     assert primitives.count("convolution") == 53
     assert primitives.count("reorder") <= 1
     assert primitives.index("reorder") == 0 if "reorder" in primitives else True
+
+
+@pytest.mark.parametrize("name, fused", [("resnet50", 53), ("densenet121", 120), ("mobilenet_v3", 62)])
+def test_convolutional_networks_normalise_and_activate_inside_of_primitives(benchmarks, name, fused):
+    """Batch norm, sums and activations after a convolution have no row of their own that ran anything."""
+    needs_torchvision(name)
+    program = """
+import sys
+import torch
+import torch_ipex_device as ipex
+from models import MODELS
+model = MODELS[sys.argv[1]].build().to(ipex.DEVICE)
+image = MODELS[sys.argv[1]].example(1).to(ipex.DEVICE)
+with torch.inference_mode(), ipex.explain() as explanation:
+    model(image)
+for row in explanation.rows:
+    print(row.operator, row.path.replace(" ", "_"), row.calls, row.implementations.count("convolution "), sep=" | ")
+"""
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", program, name],
+        env={**os.environ, "PYTHONPATH": str(benchmarks)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line.split(" | ") for line in run.stdout.splitlines()]
+    assert sum(int(calls) for _, _, calls, primitives in rows if int(primitives)) == fused
+    apart = {operator for operator, path, *_ in rows if path == "native"}
+    assert not apart & {
+        "aten::native_batch_norm",
+        "aten::relu",
+        "aten::relu_",
+        "aten::add_.Tensor",
+        "aten::hardsigmoid",
+    }

@@ -13,6 +13,8 @@ from .nets import DEVICE, assert_close, batch_norm, convolution, exact, image, i
 
 UNARY = {
     "clamp": lambda y: y.clamp(-0.3, 0.7),
+    "clamp from": lambda y: y.clamp(min=0.1),
+    "clamp to": lambda y: y.clamp(max=0.1),
     "gelu": lambda y: F.gelu(y),
     "gelu tanh": lambda y: F.gelu(y, approximate="tanh"),
     "hardsigmoid": lambda y: F.hardsigmoid(y),
@@ -117,6 +119,12 @@ def test_kinds_of_convolution(rank, groups, transposed):
     y = F.relu(on_device(norm)(on_device(conv)(x.to(DEVICE))))
     assert is_open(y)
     assert_close(y, F.relu(exact(norm)(exact(conv)(exact(x)))))
+
+
+def test_clamp_to_an_empty_range():
+    conv, x = convolution(), image()
+    y = on_device(conv)(x.to(DEVICE)).clamp(0.5, -0.5)
+    assert_close(y, exact(conv)(exact(x)).clamp(0.5, -0.5))
 
 
 def test_eight_post_ops_and_more():

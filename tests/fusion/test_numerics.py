@@ -58,6 +58,18 @@ def test_nan_that_is_written_after_the_magnitudes_are_known():
     assert torch.equal(z.isnan().cpu(), unfused(lambda: F.relu(following(y))).isnan())
 
 
+@pytest.mark.parametrize("between", ["sigmoid", "tanh", "clamp", "hardsigmoid", "relu"])
+def test_nan_of_a_layer_reaches_the_layer_after_the_next(between):
+    conv, following, x = on_device(convolution()), on_device(convolution(32, 32)), image()
+    x[0, 3, 5, 5] = NAN
+
+    def program():
+        return F.relu(following(UNARY[between](conv(x.to(DEVICE)))))
+
+    assert program().isnan().any()
+    torch.testing.assert_close(program().cpu(), unfused(program), rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
 def test_sums_that_overflow_between_finite_values():
     conv, x = convolution(bias=False), image()
     conv.weight.fill_(3e38)
