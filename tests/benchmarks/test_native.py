@@ -75,7 +75,7 @@ with torch.inference_mode():
     assert primitives.index("reorder") == 0 if "reorder" in primitives else True
 
 
-@pytest.mark.parametrize("name, fused", [("resnet50", 53), ("densenet121", 120), ("mobilenet_v3", 62)])
+@pytest.mark.parametrize(("name", "fused"), [("resnet50", 53), ("densenet121", 120), ("mobilenet_v3", 62)])
 def test_convolutional_networks_normalise_and_activate_inside_of_primitives(benchmarks, name, fused):
     """Batch norm, sums and activations after a convolution have no row of their own that ran anything."""
     needs_torchvision(name)
