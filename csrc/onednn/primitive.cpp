@@ -72,15 +72,19 @@ Primitive::Primitive(const char* name, const dnnl::primitive_desc_base& desc, bo
   implementation_ = desc.impl_info_str();
   if (implementation_.starts_with("ref") && !accept_reference)
     return;
-  try {
-    primitive_ = dnnl::primitive(desc.get());
-  } catch (const dnnl::error& error) {
-    raise(ErrorCode::E301, name_, c10::str("oneDNN could not create ", implementation_, ": ", error.what()));
-  }
+  usable_ = true;
   desc_ = desc;
   weights_ = argument(DNNL_ARG_DIFF_WEIGHTS);
   if (weights_.is_zero())
     weights_ = argument(DNNL_ARG_WEIGHTS);
+}
+
+void Primitive::make() const {
+  try {
+    primitive_ = dnnl::primitive(desc_.get());
+  } catch (const dnnl::error& error) {
+    raise(ErrorCode::E301, name_, c10::str("oneDNN could not create ", implementation_, ": ", error.what()));
+  }
 }
 
 Primitive::~Primitive() {
@@ -90,6 +94,7 @@ Primitive::~Primitive() {
 void Primitive::run(c10::ArrayRef<Argument> arguments) const {
   if (C10_UNLIKELY(recorder::active()))
     recorder::note_primitive(name_, implementation_);
+  std::call_once(made_, [this] { make(); });
   std::unique_ptr<Operands> operands(spare_.exchange(nullptr, std::memory_order_acquire));
   dnnl_status_t status = dnnl_success;
   try {

@@ -1,4 +1,5 @@
-// Primitive: a compiled oneDNN kernel with everything an execution needs, shared by all threads.
+// Primitive: a oneDNN kernel with everything an execution needs, shared by all threads. Its code is made by the first
+// execution: a primitive that runs with an epilogue only never makes that of the one without.
 //
 // Memory objects are made once per primitive and given new pointers for each execution: building them costs more than
 // a small kernel. The scratchpad is the thread's (scratchpad.h).
@@ -9,6 +10,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -23,7 +25,7 @@ struct Argument {
 class Primitive {
  public:
   // `name` is the operator for error messages; an empty `desc` makes an unusable primitive, and so does one that only
-  // has reference code unless `accept_reference` is set. Throws E301.
+  // has reference code unless `accept_reference` is set.
   Primitive(const char* name, const dnnl::primitive_desc_base& desc, bool accept_reference);
   ~Primitive();
   Primitive(const Primitive&) = delete;
@@ -31,7 +33,7 @@ class Primitive {
 
   // Whether oneDNN has a kernel worth calling: reference implementations are slower than the CPU fallback.
   bool usable() const {
-    return static_cast<bool>(primitive_);
+    return usable_;
   }
 
   // The layout that oneDNN chose for DNNL_ARG_WEIGHTS, or DNNL_ARG_DIFF_WEIGHTS of a backward-weights primitive.
@@ -55,10 +57,14 @@ class Primitive {
  private:
   class Operands;
 
+  void make() const;
+
   const char* name_;
   std::string implementation_;
   dnnl::primitive_desc_base desc_;
-  dnnl::primitive primitive_;
+  bool usable_ = false;
+  mutable std::once_flag made_;
+  mutable dnnl::primitive primitive_;
   dnnl::memory::desc weights_; // kept because it is asked for at every call
   // Operands that no execution is using; concurrent executions beyond the first make their own.
   mutable std::atomic<Operands*> spare_{nullptr};
