@@ -103,7 +103,8 @@ def run(tmp_path: Path, text: str, *options: str) -> subprocess.CompletedProcess
     script = tmp_path / "script.py"
     script.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "torch_ipex_device.explain", *options, str(script), "--flag", "7"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    # Not in the source tree: -m looks for the package in the working directory first.
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_command_line(tmp_path):
@@ -125,6 +126,7 @@ def test_command_line_reports_a_script_that_exits(tmp_path):
 def test_command_line_without_a_script(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "torch_ipex_device.explain", str(tmp_path / "none.py")],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=120,
