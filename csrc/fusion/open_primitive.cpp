@@ -9,11 +9,13 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
 #include <mutex>
 
 #include "core/device.h"
 #include "core/recorder.h"
-#include "onednn/engine.h"
 
 namespace ipex::fusion {
 
@@ -68,13 +70,10 @@ class Chain final : public forms::OpenValues {
     children_.push_back(child);
   }
 
-  // With the lock of the result's form held, or before anybody else knows the chain.
-  bool append(PostOp step) {
-    if (length_ == kMostSteps)
-      return false;
+  // With the lock of the result's form held, or before anybody else knows the chain, which (or whose parent) is not full.
+  void append(PostOp step) {
     steps_.push_back(std::move(step));
     ++length_;
-    return true;
   }
 
   bool is_full() const {
@@ -247,6 +246,13 @@ void add_dependent(const Held& held, const std::shared_ptr<Chain>& chain) {
   form->add_dependent(chain);
 }
 
+// Notes that an operator with the operand `other` has become a step of `chain`.
+void joined(const std::shared_ptr<Chain>& chain, const Held& other) {
+  add_dependent(other, chain);
+  extended.fetch_add(1, std::memory_order_relaxed);
+  recorder::note_path("open");
+}
+
 struct Made {
   at::Tensor tensor;
   std::shared_ptr<Chain> chain;
@@ -331,7 +337,7 @@ bool may_open(std::initializer_list<const at::Tensor*> tensors) {
 }
 
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy) {
-  constexpr int64_t kSmallest = 64 << 10; // bytes; copying fewer costs less than not fusing
+  constexpr int64_t kMostCopied = 64 << 10; // bytes; copying them costs less than not fusing
   if (operand.owner.defined())
     return Held{std::move(operand), {}};
   const c10::Storage& storage = tensor.storage();
@@ -342,7 +348,7 @@ std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool 
     if (!form->exposed)
       return Held{std::move(operand), storage};
   }
-  if (!may_copy || operand.layout.elements() * static_cast<int64_t>(sizeof(float)) > kSmallest)
+  if (!may_copy || operand.layout.elements() * static_cast<int64_t>(sizeof(float)) > kMostCopied)
     return std::nullopt;
   const c10::DimVector strides(operand.strides());
   return Held{forms::copy(operand, strides), {}};
@@ -387,13 +393,11 @@ at::Tensor extend(const at::Tensor& self, PostOp step, c10::IntArrayRef strides)
   }
   const Held other = step.other;
   auto made = make(chain->base(), chain, std::move(step), self.sizes(), strides, layout);
-  add_dependent(other, made.chain);
   {
     const forms::Form::Lock lock(*form);
     form->add_dependent(made.chain);
   }
-  extended.fetch_add(1, std::memory_order_relaxed);
-  recorder::note_path("open");
+  joined(made.chain, other);
   return std::move(made.tensor);
 }
 
@@ -406,12 +410,11 @@ bool extend_in_place(const at::Tensor& self, PostOp step) {
   {
     const forms::Form::Lock lock(*form);
     chain = growing(self, *form);
-    if (!chain || !chain->append(std::move(step)))
+    if (!chain)
       return false;
+    chain->append(std::move(step));
   }
-  add_dependent(other, chain);
-  extended.fetch_add(1, std::memory_order_relaxed);
-  recorder::note_path("open");
+  joined(chain, other);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 
 #include <cmath>
+#include <limits>
 
 #include "forms/operand.h"
 #include "forms/storage.h"

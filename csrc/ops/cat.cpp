@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "aten/fallback.h"
 #include "aten/twin.h"
