@@ -1,6 +1,4 @@
-// Chains of a primitive and its post-ops: how they grow, and how they are computed.
-//
-// Locks: a chain is computed with the lock of its result's form held, and takes those of older results only.
+// How chains begin and grow, and who knows them all.
 #include "fusion/open_primitive.h"
 
 #include <pthread.h>
@@ -11,172 +9,19 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <limits>
 #include <mutex>
 
 #include "core/device.h"
 #include "core/recorder.h"
+#include "fusion/chain.h"
 
 namespace ipex::fusion {
 
 namespace {
 
-constexpr size_t kMostSteps = 8;
 constexpr size_t kMostOpen = 4; // primitives per thread: a block with a shortcut has two
 
 std::atomic<bool> is_enabled{true};
-std::atomic<int64_t> opened{0}, extended{0}, fused{0}, applied{0};
-// Results that may be open, so that operators need not look while there is none.
-std::atomic<int64_t> living{0};
-
-using StoragePtr = c10::intrusive_ptr<c10::StorageImpl>;
-
-class Chain final : public forms::OpenValues {
- public:
-  Chain(
-      c10::weak_intrusive_ptr<c10::StorageImpl> target,
-      std::shared_ptr<const Base> base,
-      std::shared_ptr<Chain> parent,
-      const onednn::Layout& plain)
-      : OpenValues(std::move(target)),
-        base_(std::move(base)),
-        parent_(std::move(parent)),
-        plain_(plain),
-        length_(parent_ ? parent_->length_ : 0) {
-    living.fetch_add(1, std::memory_order_relaxed);
-  }
-  ~Chain() override {
-    living.fetch_sub(1, std::memory_order_relaxed);
-  }
-
-  float compute(c10::StorageImpl& storage, const forms::Physical& physical, bool is_read) override;
-
-  void close() override {
-    if (const auto storage = target())
-      return forms::close(*storage);
-    std::vector<std::weak_ptr<Chain>> children;
-    {
-      const std::lock_guard lock(mutex_);
-      children = children_;
-    }
-    for (const auto& child : children)
-      if (const auto chain = child.lock())
-        chain->close();
-  }
-
-  void add_child(const std::shared_ptr<Chain>& child) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(children_, [](const auto& other) { return other.expired(); });
-    children_.push_back(child);
-  }
-
-  // With the lock of the result's form held, or before anybody else knows the chain, which (or whose parent) is not full.
-  void append(PostOp step) {
-    steps_.push_back(std::move(step));
-    ++length_;
-  }
-
-  bool is_full() const {
-    return length_ == kMostSteps;
-  }
-
-  const std::shared_ptr<const Base>& base() const {
-    return base_;
-  }
-
-  const std::shared_ptr<Chain>& parent() const {
-    return parent_;
-  }
-
- private:
-  // The storage of a result whose values exist or are to exist; null when they need not.
-  StoragePtr available() const {
-    if (base_->may_repeat() && !computed_.load())
-      return {};
-    if (auto storage = target())
-      return storage;
-    const std::lock_guard lock(mutex_);
-    return kept_;
-  }
-
-  // Its values in the order of `layout`.
-  forms::Operand values(StoragePtr storage, const onednn::Layout& layout) const {
-    at::Tensor tensor = at::detail::make_tensor<c10::TensorImpl>(
-        c10::Storage(std::move(storage)),
-        c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
-        caffe2::TypeMeta::Make<float>());
-    tensor.unsafeGetTensorImpl()->set_sizes_and_strides(plain_.sizes_ref(), plain_.strides_ref());
-    forms::Operand operand = forms::read_as(tensor, layout.strides_ref());
-    if (!operand.owner.defined())
-      operand.owner = std::move(tensor);
-    return operand;
-  }
-
-  const std::shared_ptr<const Base> base_;
-  const std::shared_ptr<Chain> parent_; // whose result the first step takes; null: the base's
-  const onednn::Layout plain_;
-  std::vector<PostOp> steps_;
-  size_t length_; // steps from the base on
-  mutable std::mutex mutex_;
-  std::vector<std::weak_ptr<Chain>> children_; // whose parent this is
-  std::atomic<bool> computed_{false};
-  StoragePtr kept_; // the result, once it is computed and while another chain is to be computed of it
-};
-
-std::string label(const char* base, c10::ArrayRef<const PostOp*> steps) {
-  std::string text = base;
-  for (const PostOp* step : steps)
-    text.append(text.empty() ? "" : "+").append(step->name);
-  return text;
-}
-
-float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical, bool is_read) {
-  std::vector<const PostOp*> steps;
-  const auto prepend = [&](const Chain& chain) {
-    for (size_t i = chain.steps_.size(); i-- > 0;)
-      steps.push_back(&chain.steps_[i]);
-  };
-  prepend(*this);
-  StoragePtr source;
-  const Chain* chain = this;
-  while (chain->parent_ && !(source = chain->parent_->available())) {
-    chain = chain->parent_.get();
-    prepend(*chain);
-  }
-  std::reverse(steps.begin(), steps.end());
-  std::optional<recorder::Call> call;
-  if (C10_UNLIKELY(recorder::active())) {
-    const recorder::Call* closer = recorder::Call::current();
-    const std::string reason = closer ? "closed by " + closer->row.op : "closed";
-    call.emplace(label(source ? "" : base_->name(), steps), base_->arguments, recorder::Time::kApart);
-    call->row.reason = reason;
-  }
-  auto* const dst = const_cast<float*>(static_cast<const float*>(physical.data));
-  const float* from = dst;
-  forms::Operand operand;
-  Base::Done done{0, std::numeric_limits<double>::infinity()};
-  if (source) {
-    operand = chain->parent_->values(std::move(source), physical.layout);
-    from = static_cast<const float*>(operand.data);
-  } else {
-    done = base_->run(dst, steps);
-    fused.fetch_add(static_cast<int64_t>(done.steps), std::memory_order_relaxed);
-  }
-  if (C10_UNLIKELY(call))
-    call->row.fused = label("", c10::ArrayRef<const PostOp*>(steps).slice(0, done.steps));
-  applied.fetch_add(static_cast<int64_t>(steps.size() - done.steps), std::memory_order_relaxed);
-  const auto left = c10::ArrayRef<const PostOp*>(steps).slice(done.steps);
-  if (!left.empty())
-    apply(left, from, dst, physical.layout);
-  for (const PostOp* step : left)
-    done.bound = step->bound_after(done.bound);
-  if (is_read) {
-    const std::lock_guard lock(mutex_);
-    kept_ = StoragePtr::reclaim_copy(&storage);
-  }
-  computed_.store(true);
-  return done.bound <= std::numeric_limits<float>::max() ? static_cast<float>(done.bound) : forms::Form::kUnknown;
-}
 
 // Every open result of the process, for close_all(), and the last ones of this thread.
 struct Registry {
@@ -249,7 +94,7 @@ void add_dependent(const Held& held, const std::shared_ptr<Chain>& chain) {
 // Notes that an operator with the operand `other` has become a step of `chain`.
 void joined(const std::shared_ptr<Chain>& chain, const Held& other) {
   add_dependent(other, chain);
-  extended.fetch_add(1, std::memory_order_relaxed);
+  counters().extended.fetch_add(1, std::memory_order_relaxed);
   recorder::note_path("open");
 }
 
@@ -325,7 +170,7 @@ void set_enabled(bool enabled) {
 }
 
 bool any_open() {
-  return living.load(std::memory_order_relaxed) != 0;
+  return counters().living.load(std::memory_order_relaxed) != 0;
 }
 
 bool may_open(std::initializer_list<const at::Tensor*> tensors) {
@@ -364,7 +209,7 @@ at::Tensor open(
   auto made = make(std::move(base), nullptr, std::nullopt, sizes, strides, layout);
   for (const Held& held : reads)
     add_dependent(held, made.chain);
-  opened.fetch_add(1, std::memory_order_relaxed);
+  counters().opened.fetch_add(1, std::memory_order_relaxed);
   return std::move(made.tensor);
 }
 
@@ -430,7 +275,8 @@ void close_all() {
 }
 
 Statistics statistics() {
-  return {opened.load(), extended.load(), fused.load(), applied.load()};
+  const Counters& all = counters();
+  return {all.opened.load(), all.extended.load(), all.fused.load(), all.applied.load()};
 }
 
 } // namespace ipex::fusion

@@ -1,0 +1,105 @@
+// Computes what a chain stands for: the intermediates that somebody still has, then the rest as one primitive.
+#include "fusion/chain.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "core/recorder.h"
+#include "forms/operand.h"
+
+namespace ipex::fusion {
+
+namespace {
+
+std::string label(const char* base, c10::ArrayRef<const PostOp*> steps) {
+  std::string text = base;
+  for (const PostOp* step : steps)
+    text.append(text.empty() ? "" : "+").append(step->name);
+  return text;
+}
+
+} // namespace
+
+Counters& counters() {
+  static Counters instance;
+  return instance;
+}
+
+void Chain::close() {
+  if (const auto storage = target())
+    return forms::close(*storage);
+  std::vector<std::weak_ptr<Chain>> children;
+  {
+    const std::lock_guard lock(mutex_);
+    children = children_;
+  }
+  for (const auto& child : children)
+    if (const auto chain = child.lock())
+      chain->close();
+}
+
+forms::Operand Chain::values(Storage storage, const onednn::Layout& layout) const {
+  at::Tensor tensor = at::detail::make_tensor<c10::TensorImpl>(
+      c10::Storage(std::move(storage)),
+      c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+      caffe2::TypeMeta::Make<float>());
+  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(plain_.sizes_ref(), plain_.strides_ref());
+  forms::Operand operand = forms::read_as(tensor, layout.strides_ref());
+  if (!operand.owner.defined())
+    operand.owner = std::move(tensor);
+  return operand;
+}
+
+float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical, bool is_read) {
+  std::vector<const PostOp*> steps;
+  const auto prepend = [&](const Chain& chain) {
+    for (size_t i = chain.steps_.size(); i-- > 0;)
+      steps.push_back(&chain.steps_[i]);
+  };
+  prepend(*this);
+  Storage source;
+  const Chain* chain = this;
+  while (chain->parent_ && !(source = chain->parent_->available())) {
+    chain = chain->parent_.get();
+    prepend(*chain);
+  }
+  std::reverse(steps.begin(), steps.end());
+  std::optional<recorder::Call> call;
+  if (C10_UNLIKELY(recorder::active())) {
+    const recorder::Call* closer = recorder::Call::current();
+    const std::string reason = closer ? "closed by " + closer->row.op : "closed";
+    call.emplace(label(source ? "" : base_->name(), steps), base_->arguments, recorder::Time::kApart);
+    call->row.reason = reason;
+  }
+  auto* const dst = const_cast<float*>(static_cast<const float*>(physical.data));
+  const float* from = dst;
+  forms::Operand operand;
+  Base::Done done{0, std::numeric_limits<double>::infinity()};
+  if (source) {
+    operand = chain->parent_->values(std::move(source), physical.layout);
+    from = static_cast<const float*>(operand.data);
+  } else {
+    done = base_->run(dst, steps);
+    counters().fused.fetch_add(static_cast<int64_t>(done.steps), std::memory_order_relaxed);
+  }
+  if (C10_UNLIKELY(call))
+    call->row.fused = label("", c10::ArrayRef<const PostOp*>(steps).slice(0, done.steps));
+  counters().applied.fetch_add(static_cast<int64_t>(steps.size() - done.steps), std::memory_order_relaxed);
+  const auto left = c10::ArrayRef<const PostOp*>(steps).slice(done.steps);
+  if (!left.empty())
+    apply(left, from, dst, physical.layout);
+  for (const PostOp* step : left)
+    done.bound = step->bound_after(done.bound);
+  if (is_read) {
+    const std::lock_guard lock(mutex_);
+    kept_ = Storage::reclaim_copy(&storage);
+  }
+  computed_.store(true);
+  return done.bound <= std::numeric_limits<float>::max() ? static_cast<float>(done.bound) : forms::Form::kUnknown;
+}
+
+} // namespace ipex::fusion
