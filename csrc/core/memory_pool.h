@@ -1,26 +1,26 @@
-// Memory that is reused: freed chunks wait in lists by size class for the next request of their class.
+// Memory that is reused: what chunks leave behind waits, with its pages, for the next request.
 //
 // A model allocates the same sizes again and again, and memory fresh from the system costs a page fault every 4 KiB.
-// What waits never makes the process larger than it has been: live plus waiting chunks stay below the largest sum of
-// live chunks so far (and a small allowance), because waiting chunks go back to the C heap first.
+// What waits does not make the process larger than it has lately been: live and waiting bytes stay below the largest
+// sum of live chunks (and a small allowance), because the pages of waiting memory go back to the system first.
 #pragma once
 
 #include <cstddef>
 
 namespace ipex {
 
-// A chunk of at least `bytes` bytes, aligned to 64; `capacity` is its true size, to be given to release_chunk.
-// Throws c10::Error when the system has no memory left.
-void* acquire_chunk(size_t bytes, size_t& capacity);
+// A chunk of at least `bytes` bytes, aligned to 64. Throws c10::Error when the system has no memory left.
+void* acquire_chunk(size_t bytes);
 
-void release_chunk(void* chunk, size_t capacity);
+// `bytes` as it was given to acquire_chunk.
+void release_chunk(void* chunk, size_t bytes);
 
-// Gives every waiting chunk back to the C heap.
+// Gives the pages of all waiting memory back to the system.
 void release_waiting_chunks();
 
 struct PoolStatistics {
-  size_t waiting; // bytes of the chunks that wait
-  size_t most; // the largest sum of live and waiting chunks since the last reset
+  size_t waiting; // bytes that wait and hold pages
+  size_t most; // the largest sum of live and waiting bytes since the last reset
 };
 
 PoolStatistics pool_statistics();

@@ -72,9 +72,8 @@ c10::DataPtr allocate(size_t nbytes) {
   if (nbytes == 0)
     return {nullptr, nullptr, &release_own, kDevice};
   void* memory = nullptr;
-  size_t capacity = 0;
   try {
-    memory = acquire_chunk(nbytes + sizeof(Block), capacity); // its only way to report exhaustion is to throw
+    memory = acquire_chunk(nbytes + sizeof(Block)); // its only way to report exhaustion is to throw
   } catch (const c10::Error&) {
     statistics().out_of_memory.fetch_add(1, std::memory_order_relaxed);
     const auto current = statistics().bytes.current();
@@ -94,7 +93,6 @@ c10::DataPtr allocate(size_t nbytes) {
   auto* block = new (memory) Block();
   block->data = block + 1;
   block->counted = nbytes + sizeof(Block);
-  block->capacity = capacity;
   count_allocation(block->data, block->counted);
   return {block->data, block->data, &release_own, kDevice};
 }
@@ -104,10 +102,10 @@ void release_own(void* data) {
     return;
   Block* block = own_block(data);
   release_form(block);
-  const size_t capacity = block->capacity;
-  count_release(data, block->counted);
+  const size_t bytes = block->counted;
+  count_release(data, bytes);
   block->~Block();
-  release_chunk(block, capacity);
+  release_chunk(block, bytes);
 }
 
 void adopt(c10::DataPtr& data) {

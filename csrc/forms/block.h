@@ -23,8 +23,7 @@ class Form;
 
 struct alignas(64) Block {
   void* data = nullptr; // the values; in an own block, right behind the header
-  size_t counted = 0; // bytes in the statistics
-  size_t capacity = 0; // bytes of the chunk; own blocks only
+  size_t counted = 0; // bytes in the statistics; of an own block, those of the allocation
   std::atomic<Form*> form{nullptr}; // null until the storage gets a physical form or a cache; stays afterwards
   std::atomic<int32_t> aliases{0}; // CPU tensors and foreign libraries that see the memory now
 };

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import gc
+import random
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 MIB = 1 << 20
+
+PROLOGUE = """
+import resource
+import torch
+import torch_ipex_device
+MIB = 1 << 20
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+"""
+
+
+def run_program(body: str) -> None:
+    """Runs `body` in a process of its own, whose pool nothing else has used."""
+    program = PROLOGUE + textwrap.dedent(body)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +141,101 @@ def test_summary_shows_every_figure_with_its_unit() -> None:
 
 def test_blocks_are_aligned_to_64_bytes() -> None:
     assert all(torch.empty(n, dtype=torch.uint8, device="ipex").data_ptr() % 64 == 0 for n in (1, 3, 64, 1000, 100000))
+
+
+def test_chunks_never_overlap() -> None:
+    """Every tensor keeps its own value while others of random sizes come and go, in two threads."""
+
+    def work(seed: int) -> None:
+        random_ = random.Random(seed)
+        live: list[tuple[torch.Tensor, int]] = []
+        for step in range(1500):
+            if live and (len(live) > 40 or random_.random() < 0.45):
+                x, value = live.pop(random_.randrange(len(live)))
+                assert bool((x.cpu() == value).all())
+            else:
+                size = int(2 ** random_.uniform(8, 21))
+                live.append((torch.full((size,), step % 251, dtype=torch.uint8, device="ipex"), step % 251))
+        assert all(bool((x.cpu() == value).all()) for x, value in live)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(work, (1, 2)))
+
+
+def test_freed_memory_serves_other_sizes() -> None:
+    run_program("""
+        many = [torch.ones(1 << 18, device="ipex") for _ in range(64)]
+        del many
+        before = torch.ipex.memory_reserved()
+        few = [torch.ones(1 << 20, device="ipex") for _ in range(15)]
+        grown = torch.ipex.memory_reserved() - before
+        assert grown < MIB, grown
+    """)
+
+
+def test_empty_cache_gives_memory_back() -> None:
+    run_program("""
+        x = [torch.ones(1 << 18, device="ipex") for _ in range(64)]
+        held = resident()
+        del x
+        assert torch.ipex.memory_reserved() > 64 * MIB
+        torch.ipex.empty_cache()
+        assert torch.ipex.memory_reserved() < MIB
+        assert resident() < held - 60 * MIB, (held, resident())
+    """)
+
+
+def test_memory_used_long_ago_does_not_wait() -> None:
+    run_program("""
+        x = torch.ones(1 << 25, device="ipex")
+        del x
+        assert torch.ipex.memory_reserved() > 100 * MIB
+        for _ in range(1 << 18):
+            torch.empty(4096, device="ipex")
+        assert torch.ipex.memory_reserved() < 20 * MIB, torch.ipex.memory_reserved()
+    """)
+
+
+def test_the_same_sizes_again_cost_no_page_faults() -> None:
+    run_program("""
+        sizes = [1 << 12, 3 << 14, 1 << 20, 5 << 17, 7 << 10, 1 << 18, 9 << 16] * 3
+        def step():
+            live = []
+            for size in sizes:
+                live.append(torch.empty(size, device="ipex").fill_(1))
+                if len(live) > 3:
+                    live.pop(0)
+        for _ in range(5):
+            step()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(20):
+            step()
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        assert faults < 200, faults
+    """)
+
+
+def test_a_model_that_moves_leaves_no_copy_in_the_heap() -> None:
+    run_program("""
+        layers = torch.nn.Sequential(*[torch.nn.Linear(256, 256) for _ in range(400)])
+        held = resident()
+        layers.to("ipex")
+        assert resident() < held + 30 * MIB, (held, resident())  # 105 MB of weights
+    """)
+
+
+def test_a_limit_of_address_space_is_kept() -> None:
+    run_program("""
+        torch.ones(1, device="ipex")
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 48 * MIB, resource.RLIM_INFINITY))
+        x = torch.ones(1 << 20, device="ipex")  # a segment of the usual size does not fit
+        assert x.sum().item() == 1 << 20
+        try:
+            torch.empty(1 << 30, device="ipex")
+        except torch.OutOfMemoryError as error:
+            assert "E201" in str(error)
+        else:
+            raise AssertionError("no error")
+        assert (x + 1).sum().item() == 2 << 20
+    """)
