@@ -47,7 +47,11 @@ forms::Operand Chain::values(Storage storage, const onednn::Layout& layout) cons
       c10::Storage(std::move(storage)),
       c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
       caffe2::TypeMeta::Make<float>());
-  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(plain_.sizes_ref(), plain_.strides_ref());
+  // Sizes differ only if values lie in row-major order.
+  const bool reshaped = plain_.sizes_ref() != layout.sizes_ref();
+  const auto sizes = layout.sizes_ref();
+  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(
+      sizes, reshaped ? c10::IntArrayRef(forms::row_major_strides(sizes)) : plain_.strides_ref());
   forms::Operand operand = forms::read_as(tensor, layout.strides_ref());
   if (!operand.owner.defined())
     operand.owner = std::move(tensor);

@@ -32,6 +32,7 @@ class Chain final : public forms::OpenValues {
         base_(std::move(base)),
         parent_(std::move(parent)),
         plain_(plain),
+        reshaped_(parent_ && (parent_->reshaped_ || parent_->plain_.sizes_ref() != plain.sizes_ref())),
         length_(parent_ ? parent_->length_ : 0) {
     counters().living.fetch_add(1, std::memory_order_relaxed);
   }
@@ -57,6 +58,11 @@ class Chain final : public forms::OpenValues {
 
   bool is_full() const {
     return length_ == kMostSteps;
+  }
+
+  // Whether a step took its values in other sizes than the base has.
+  bool is_reshaped() const {
+    return reshaped_;
   }
 
   const std::shared_ptr<const Base>& base() const {
@@ -86,6 +92,7 @@ class Chain final : public forms::OpenValues {
   const std::shared_ptr<const Base> base_;
   const std::shared_ptr<Chain> parent_; // whose result the first step takes; null: the base's
   const onednn::Layout plain_;
+  const bool reshaped_;
   std::vector<PostOp> steps_;
   size_t length_; // steps from the base on
   mutable std::mutex mutex_;

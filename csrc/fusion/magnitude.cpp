@@ -59,15 +59,10 @@ float Held::bound(bool exactly) const {
   return found;
 }
 
-double bound_of_sums(
-    const Held& src,
-    const forms::PackedWeights& weights,
-    int64_t products,
-    c10::ArrayRef<float> bias,
-    bool needed) {
+double bound_of_sums(const Held& src, float largest_weight, int64_t products, c10::ArrayRef<float> bias, bool needed) {
   // Bounds grow from layer to layer; beyond this one it is time to look at the values again.
   constexpr double kTight = 1e30;
-  const double gain = largest_magnitude(weights) * static_cast<double>(products);
+  const double gain = largest_weight * static_cast<double>(products);
   const double shift = bias.empty() ? 0 : largest_magnitude(bias.data(), static_cast<int64_t>(bias.size()));
   const double bound = (needed ? src.bound() : src.known_bound()) * gain + shift;
   return needed && bound > kTight ? src.bound(/*exactly=*/true) * gain + shift : bound;

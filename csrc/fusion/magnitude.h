@@ -27,13 +27,8 @@ struct Held {
 // The same of packed weights, found once.
 float largest_magnitude(const forms::PackedWeights& weights);
 
-// A bound of sums of `products` products of a value of `src` and one of `weights` each, and a value of `bias`. Infinity
-// when there is none, or when it is not `needed` and would have to be looked for.
-double bound_of_sums(
-    const Held& src,
-    const forms::PackedWeights& weights,
-    int64_t products,
-    c10::ArrayRef<float> bias,
-    bool needed);
+// A bound of sums of `products` products of a value of `src` and a weight of magnitude up to `largest_weight` each, and a
+// value of `bias`. Infinity when there is none, or when it is not `needed` and would have to be looked for.
+double bound_of_sums(const Held& src, float largest_weight, int64_t products, c10::ArrayRef<float> bias, bool needed);
 
 } // namespace ipex::fusion

@@ -13,6 +13,7 @@
 
 #include "core/device.h"
 #include "core/recorder.h"
+#include "forms/order.h"
 #include "fusion/chain.h"
 
 namespace ipex::fusion {
@@ -140,12 +141,37 @@ forms::Form* form_of(const at::Tensor& tensor) {
   return forms::Form::of(*tensor.storage().unsafeGetStorageImpl());
 }
 
-// The chain of an open tensor that can grow; null otherwise. Called with the lock held.
-std::shared_ptr<Chain> growing(const at::Tensor& tensor, const forms::Form& form) {
-  if (!form.open || !covers(tensor, form.physical->plain) || form.has_dependents())
-    return nullptr;
+// Whether `tensor` shows the whole storage in row-major order, in which the values lie, with other sizes.
+bool reshapes(const at::Tensor& tensor, const forms::Physical& physical) {
+  const auto in_order = [](const onednn::Layout& layout) {
+    return forms::same_order(layout.sizes_ref(), layout.strides_ref(), forms::row_major_strides(layout.sizes_ref()));
+  };
+  return tensor.storage_offset() == 0 && tensor.scalar_type() == at::kFloat && tensor.is_contiguous() &&
+      tensor.numel() == physical.plain.elements() && tensor.dim() <= onednn::Layout::kMaxRank && !tensor.is_conj() &&
+      !tensor.is_neg() && in_order(physical.plain) && in_order(physical.layout);
+}
+
+// An open tensor that can grow.
+struct Growing {
+  std::shared_ptr<Chain> chain;
+  onednn::Layout layout; // how its values lie, in the tensor's sizes
+};
+
+// Called with the lock held. `step`: that is to join, if known.
+std::optional<Growing> growing(const at::Tensor& tensor, const forms::Form& form, const PostOp* step = nullptr) {
+  if (!form.open || form.has_dependents())
+    return std::nullopt;
   auto chain = std::static_pointer_cast<Chain>(form.open);
-  return chain->is_full() ? nullptr : chain;
+  if (chain->is_full())
+    return std::nullopt;
+  const bool per_channel = step != nullptr && step->kind == PostOp::Kind::kScaleShift;
+  if (per_channel && chain->is_reshaped())
+    return std::nullopt; // the base's channels are others
+  if (covers(tensor, form.physical->plain))
+    return Growing{std::move(chain), form.physical->layout};
+  if (per_channel || !reshapes(tensor, *form.physical))
+    return std::nullopt;
+  return Growing{std::move(chain), onednn::Layout::dense(form.physical->layout.dtype, tensor.sizes())};
 }
 
 } // namespace
@@ -218,26 +244,23 @@ std::optional<onednn::Layout> open_layout(const at::Tensor& tensor) {
   if (form == nullptr)
     return std::nullopt;
   const forms::Form::Lock lock(*form);
-  if (!growing(tensor, *form))
-    return std::nullopt;
-  return form->physical->layout;
+  const auto found = growing(tensor, *form);
+  return found ? std::optional(found->layout) : std::nullopt;
 }
 
 at::Tensor extend(const at::Tensor& self, PostOp step, c10::IntArrayRef strides) {
   forms::Form* form = form_of(self);
   if (form == nullptr)
     return {};
-  std::shared_ptr<Chain> chain;
-  onednn::Layout layout;
+  std::optional<Growing> found;
   {
     const forms::Form::Lock lock(*form);
-    chain = growing(self, *form);
-    if (!chain)
+    found = growing(self, *form, &step);
+    if (!found)
       return {};
-    layout = form->physical->layout;
   }
   const Held other = step.other;
-  auto made = make(chain->base(), chain, std::move(step), self.sizes(), strides, layout);
+  auto made = make(found->chain->base(), found->chain, std::move(step), self.sizes(), strides, found->layout);
   {
     const forms::Form::Lock lock(*form);
     form->add_dependent(made.chain);
@@ -254,9 +277,10 @@ bool extend_in_place(const at::Tensor& self, PostOp step) {
   std::shared_ptr<Chain> chain;
   {
     const forms::Form::Lock lock(*form);
-    chain = growing(self, *form);
-    if (!chain)
+    const auto found = growing(self, *form, &step);
+    if (!found)
       return false;
+    chain = found->chain;
     chain->append(std::move(step));
   }
   joined(chain, other);

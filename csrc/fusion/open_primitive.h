@@ -70,7 +70,8 @@ at::Tensor open(
     c10::IntArrayRef strides,
     c10::IntArrayRef physical);
 
-// How the values of an open tensor lie; nothing when `tensor` is not open, or a part or another view of what is.
+// How the values of an open tensor lie; nothing when `tensor` is not open, or a part of what is, or a view of it in
+// another order.
 std::optional<onednn::Layout> open_layout(const at::Tensor& tensor);
 
 // A new open tensor with `strides`: `self`, which is open, followed by `step`. Undefined when that cannot be; then `self`

@@ -1,6 +1,7 @@
 // Spec of a product of matrices, or of two batches of them.
 #pragma once
 
+#include "onednn/epilogue.h"
 #include "onednn/layout.h"
 #include "onednn/primitive_cache.h"
 
@@ -9,6 +10,7 @@ namespace ipex::onednn {
 // dst = alpha * src x weights + beta * dst + bias, with DNNL_ARG_SRC [(B,) M, K], DNNL_ARG_WEIGHTS [(B,) K, N],
 // DNNL_ARG_BIAS [N] and DNNL_ARG_DST [(B,) M, N]; a batch of size 1 is used for all. Rows or columns of src and weights
 // are adjacent in memory, those of dst in rows. alpha is passed as DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS.
+// The epilogue is for a product without beta.
 struct MatMul {
   static constexpr const char* kName = "matmul";
   Layout src;
@@ -18,9 +20,10 @@ struct MatMul {
   int32_t has_bias = 0; // not together with has_alpha or beta
   int32_t has_alpha = 0;
   int32_t unused = 0; // keys have no padding
+  Epilogue epilogue{};
 
   dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& attributes) const {
-    dnnl::primitive_attr own(attributes);
+    dnnl::primitive_attr own = epilogue.add_to(attributes, dst);
     if (beta != 0) {
       dnnl::post_ops sum;
       sum.append_sum(beta);

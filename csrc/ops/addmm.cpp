@@ -8,7 +8,7 @@
 //           all of its storage is kept packed from its second use on: addmm(bias, src, weight.t()) costs what linear
 //           does.
 //   self    what expands to [M, N], same dtype
-//   dst     [M, N], contiguous
+//   dst     [M, N], contiguous; left open for what follows, when self is a row
 //   else    CPU fallback: other dtypes, no elements, alpha 0, complex factors, `out` that overlaps an input or itself
 //           or must be resized with a warning
 //   errors  RuntimeError when shapes do not fit

@@ -3,7 +3,7 @@
 //   schema  aten::bmm(Tensor self, Tensor mat2) -> Tensor
 //   schema  aten::bmm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)
 //   src     [B, M, K] and [B, K, N], any strides, copied unless rows or columns are adjacent; f32, bf16, f16
-//   dst     [B, M, N], contiguous
+//   dst     [B, M, N], contiguous; left open for what follows, unless it is small
 //   else    CPU fallback: other dtypes, no elements, `out` that overlaps an input or itself or must be resized with a
 //           warning
 //   errors  RuntimeError when shapes do not fit

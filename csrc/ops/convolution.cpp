@@ -59,7 +59,7 @@ class OpenConvolution final : public fusion::Base {
         kernel_,
         operands,
         steps,
-        fusion::bound_of_sums(src_, weights_, products, bias_, fusion::needs_bound(steps)));
+        fusion::bound_of_sums(src_, fusion::largest_magnitude(weights_), products, bias_, fusion::needs_bound(steps)));
   }
 
  private:

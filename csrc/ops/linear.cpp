@@ -12,6 +12,7 @@
 #include "aten/fallback.h"
 #include "onednn/engine.h"
 #include "ops/kernels.h"
+#include "ops/open_product.h"
 #include "ops/product.h"
 
 namespace ipex::ops {
@@ -27,31 +28,6 @@ bool fits(const at::Tensor& input, const at::Tensor& weight, const std::optional
   return !bias || !bias->defined() ||
       (bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->scalar_type() == input.scalar_type());
 }
-
-// A product that is to be run later.
-class OpenLinear final : public fusion::Base {
- public:
-  OpenLinear(Product product, fusion::Held src, const forms::Operand& bias)
-      : product_(std::move(product)),
-        src_(std::move(src)) {
-    const auto* values = static_cast<const float*>(bias.data);
-    if (values != nullptr)
-      bias_.assign(values, values + bias.layout.elements());
-  }
-
-  const char* name() const override {
-    return "linear";
-  }
-
-  Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
-    return product_.run(dst, bias_, src_, steps);
-  }
-
- private:
-  const Product product_;
-  const fusion::Held src_;
-  std::vector<float> bias_;
-};
 
 } // namespace
 
@@ -76,13 +52,9 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
       has_bias);
   if (!product)
     return fallback<at::_ops::linear>(input, weight, bias);
-  if (input.scalar_type() == at::kFloat && product->is_packed() && fusion::may_open({&input, &weight, &given_bias})) {
-    if (auto held = fusion::hold(input, operand, /*may_copy=*/false)) {
-      const auto strides = forms::row_major_strides(sizes);
-      const auto base = std::make_shared<OpenLinear>(std::move(*product), *held, shift);
-      return fusion::open(base, *held, sizes, strides, strides);
-    }
-  }
+  if (at::Tensor open = open_product("linear", *product, input, operand, weight, given_bias, shift, sizes);
+      open.defined())
+    return open;
   const auto dst = forms::make_contiguous_result(sizes, input.options());
   product->run(dst.data, shift.data);
   return dst.tensor;

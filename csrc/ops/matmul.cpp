@@ -5,6 +5,7 @@
 #include <ATen/native/Resize.h>
 
 #include "onednn/engine.h"
+#include "ops/open_product.h"
 #include "ops/product.h"
 
 namespace ipex::ops {
@@ -53,28 +54,25 @@ at::Tensor multiply(
     return {};
   const auto sizes = result_sizes(a, b);
   const auto dst = Layout::dense(onednn::data_type(a.scalar_type()), sizes);
-  if (!self.defined()) {
-    const auto product = Product::plan(forms::read(a), Weights(b), dst);
-    if (!product)
-      return {};
-    const auto result = forms::make_contiguous_result(sizes, a.options());
-    product->run(result.data);
-    return result.tensor;
-  }
-  if (!addable(self, a, sizes, beta, alpha))
+  const bool adds = self.defined();
+  if (adds && !addable(self, a, sizes, beta, alpha))
     return {};
-  Factors factors = factors_of(beta, alpha);
-  const bool is_bias = rank == 2 && factors.alpha == 1 && factors.beta == 1 && self.dim() > 0 &&
+  Factors factors = adds ? factors_of(beta, alpha) : Factors{};
+  const bool is_bias = adds && rank == 2 && factors.alpha == 1 && factors.beta == 1 && self.dim() > 0 &&
       self.numel() == sizes[1] && self.size(-1) == sizes[1];
   if (is_bias)
     factors.beta = 0;
-  const auto product = Product::plan(forms::read(a), Weights(b), dst, factors, is_bias);
+  const auto src = forms::read(a);
+  auto product = Product::plan(src, Weights(b), dst, factors, is_bias);
   if (!product)
     return {};
+  const char* const name = rank == 2 ? (adds ? "addmm" : "mm") : (adds ? "baddbmm" : "bmm");
+  const auto bias = is_bias ? forms::read_as(self, forms::row_major_strides(self.sizes())) : forms::Operand();
+  if (at::Tensor open = open_product(name, *product, a, src, b, self, bias, sizes); open.defined())
+    return open;
   const auto result = forms::make_contiguous_result(sizes, a.options());
   if (factors.beta != 0)
     result.tensor.copy_(self.expand(sizes));
-  const auto bias = is_bias ? forms::read_as(self, forms::row_major_strides(self.sizes())) : forms::Operand();
   product->run(result.data, bias.data);
   return result.tensor;
 }

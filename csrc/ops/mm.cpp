@@ -4,7 +4,7 @@
 //   schema  aten::mm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)
 //   src     [M, K] and [K, N], any strides, copied unless rows or columns are adjacent; f32, bf16, f16. A mat2 that is
 //           all of its storage is kept packed from its second use on.
-//   dst     [M, N], contiguous
+//   dst     [M, N], contiguous; left open for what follows, unless it is small
 //   else    CPU fallback: other dtypes, no elements, `out` that overlaps an input or itself or must be resized with a
 //           warning
 //   errors  RuntimeError when shapes do not fit

@@ -21,7 +21,6 @@
 
 #include "fusion/fused_run.h"
 #include "onednn/engine.h"
-#include "onednn/matmul.h"
 #include "ops/small_product.h"
 #include "ops/tiled_product.h"
 
@@ -218,7 +217,8 @@ bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, co
 bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
   if (!normalize(dst))
     return false;
-  if (!in_rows(dst)) { // dst^T = weights^T x src^T
+  const bool swapped = !in_rows(dst);
+  if (swapped) { // dst^T = weights^T x src^T
     if (has_bias)
       return false;
     dst = transpose(dst);
@@ -226,14 +226,17 @@ bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
     src_ = src_.transposed();
     weights_ = weights_.transposed();
   }
-  kernel_ = onednn::find(
-      onednn::MatMul{
-          .src = src_.layout,
-          .weights = weights_.layout,
-          .dst = dst,
-          .beta = factors.beta,
-          .has_bias = has_bias,
-          .has_alpha = factors.alpha != 1});
+  const onednn::MatMul spec{
+      .src = src_.layout,
+      .weights = weights_.layout,
+      .dst = dst,
+      .beta = factors.beta,
+      .has_bias = has_bias,
+      .has_alpha = factors.alpha != 1};
+  kernel_ = onednn::find(spec);
+  if (factors.beta == 0 && factors.alpha == 1 && !swapped && dst.dense() &&
+      dst.elements() * src_.layout.sizes[dst.rank - 1] >= kSmallestPacked)
+    plain_spec_ = spec;
   return kernel_ != nullptr;
 }
 
@@ -270,6 +273,7 @@ fusion::Base::Done Product::run(
     void* dst,
     c10::ArrayRef<float> bias,
     const fusion::Held& src,
+    const std::optional<fusion::Held>& weights,
     c10::ArrayRef<const fusion::PostOp*> steps) const {
   using Kind = fusion::PostOp::Kind;
   // Blocks of our own loops are no whole rows, and rows that were added have no operands.
@@ -284,10 +288,17 @@ fusion::Base::Done Product::run(
   }
   const onednn::Argument operands[] = {
       {DNNL_ARG_SRC, src_.data},
-      {DNNL_ARG_WEIGHTS, packed_.data},
+      {DNNL_ARG_WEIGHTS, is_packed() ? packed_.data : weights_.data},
       {DNNL_ARG_BIAS, bias.empty() ? nullptr : bias.data()},
       {DNNL_ARG_DST, padded_dst_.data ? padded_dst_.data : dst}};
-  const double bound = fusion::bound_of_sums(src, packed_, spec_->in, bias, fusion::needs_bound(first));
+  const bool needs_bound = fusion::needs_bound(first);
+  if (!is_packed()) {
+    const float largest = needs_bound ? weights->bound() : weights->known_bound();
+    const int64_t depth = src_.layout.sizes[src_.layout.rank - 1];
+    return fusion::run_fused(
+        *plain_spec_, kernel_, operands, first, fusion::bound_of_sums(src, largest, depth, bias, needs_bound));
+  }
+  const double bound = fusion::bound_of_sums(src, fusion::largest_magnitude(packed_), spec_->in, bias, needs_bound);
   const auto done = fusion::run_fused(*spec_, kernel_, operands, first, bound);
   if (padded_dst_.data)
     copy_bytes(padded_dst_.data, dst, wanted_bytes_);

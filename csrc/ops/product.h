@@ -10,6 +10,7 @@
 #include "forms/packed.h"
 #include "fusion/open_primitive.h"
 #include "onednn/inner_product.h"
+#include "onednn/matmul.h"
 #include "onednn/primitive.h"
 #include "simd/kernels.h"
 
@@ -65,11 +66,18 @@ class Product {
     return packed_.buffer != nullptr;
   }
 
-  // The same, if packed, followed by some first post-ops of `steps`; `src` is what it was planned with, in float32.
+  // Whether it pays to run it with post-ops, and can be done.
+  bool takes_post_ops() const {
+    return is_packed() || plain_spec_.has_value();
+  }
+
+  // The same followed by some first post-ops of `steps`, if it takes them; `src` and, unless they are packed, `weights` are
+  // what it was planned with, in float32.
   fusion::Base::Done run(
       void* dst,
       c10::ArrayRef<float> bias,
       const fusion::Held& src,
+      const std::optional<fusion::Held>& weights,
       c10::ArrayRef<const fusion::PostOp*> steps) const;
 
  private:
@@ -86,6 +94,7 @@ class Product {
   forms::PackedWeights packed_; // used instead of weights_ when it has data
   std::shared_ptr<const onednn::Primitive> kernel_; // null: tiled_ or small_product.h
   std::optional<onednn::InnerProduct> spec_; // of kernel_, when packed
+  std::optional<onednn::MatMul> plain_spec_; // of kernel_, when it takes post-ops and is not packed
   std::optional<simd::MatrixProduct> tiled_;
   forms::Result padded_dst_; // dst with more rows, when the kernel wants them
   int64_t wanted_bytes_ = 0; // of dst without them

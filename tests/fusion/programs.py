@@ -2,8 +2,8 @@
 
     python -m tests.fusion.programs 20000 [--threads 2] [--seed 0]
 
-A program has a few variables that hold tensors [2, 8, 6, 6]. Its statements convolve, normalise, apply element-wise
-operators out of place and in place, make views and aliases, write through them, delete and re-bind variables, write inputs and
+A program has a few variables that hold tensors [2, 8, S, S]. Its statements convolve, normalise, multiply matrices, apply
+element-wise operators out of place and in place, make views and aliases, write through them, delete and re-bind variables, write inputs and
 parameters, and branch on values; at its end every variable is compared.
 """
 
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 import torch_ipex_device  # noqa: F401
 
-CHANNELS, SIZE, NAMES = 8, 6, "abcde"
+CHANNELS, NAMES = 8, "abcde"
+SIZES = (6,) * 7 + (48,)  # few tensors are so large that products wait and pages are given back
 Variables = dict[str, Tensor]
 
 
@@ -30,17 +31,20 @@ random_numbers = threading.Lock()  # the generator is one for all threads
 
 def start(seed: int) -> tuple[nn.ModuleList, Variables]:
     """Returns the layers and the first values of a program, on the CPU."""
+    size = SIZES[seed % len(SIZES)]
     with random_numbers:
         torch.manual_seed(seed)
         kinds = [
             nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1),
             nn.Conv2d(CHANNELS, CHANNELS, 1, bias=False),
             nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, groups=CHANNELS),
+            nn.Linear(size, size),
+            nn.Linear(size, size, bias=False),
         ]
         norm = nn.BatchNorm2d(CHANNELS)
         assert norm.running_mean is not None
         norm.running_mean.normal_()
-        variables = {name: torch.randn(2, CHANNELS, SIZE, SIZE) for name in NAMES}
+        variables = {name: torch.randn(2, CHANNELS, size, size) for name in NAMES}
         return nn.ModuleList([*kinds, norm]).eval().requires_grad_(False), variables
 
 
@@ -50,7 +54,9 @@ UNARY: list[Callable[[Tensor], Tensor]] = [
     lambda t: t.clamp(-1, 1), lambda t: F.leaky_relu(t, 0.2), lambda t: t * 0.5, lambda t: t + 0.25, lambda t: t - 1,
     lambda t: torch.max_pool2d(t, 3, 1, 1), lambda t: t.clone(), lambda t: t.contiguous(memory_format=torch.channels_last),
     lambda t: t.cumsum(1) * 0.1, lambda t: F.pad(t[..., 1:], (1, 0)), lambda t: t.flip(0), lambda t: t.transpose(2, 3),
-    lambda t: torch.cat([t[:, :3], t[:, 3:]], 1), lambda t: t.softmax(1), lambda t: t.detach(), lambda t: t.view(2, 8, 36).view(2, 8, 6, 6) if t.is_contiguous() else t,
+    lambda t: torch.cat([t[:, :3], t[:, 3:]], 1), lambda t: t.softmax(1), lambda t: t.detach(), lambda t: t.flatten(2).view_as(t) if t.is_contiguous() else t,
+    lambda t: t.flatten(0, 2).mm(t[0, 0].t()).view_as(t) * 0.1, lambda t: torch.addmm(t[0, 0, 0], t.flatten(0, 2), t[0, 1] * 0.1).view_as(t),
+    lambda t: (t.reshape(16, -1).relu() * 0.5).view(t.shape),
 ]
 IN_PLACE: list[Callable[[Tensor], object]] = [
     lambda t: t.relu_(), lambda t: t.sigmoid_(), lambda t: t.tanh_(), lambda t: t.mul_(0.5), lambda t: t.add_(0.25), lambda t: t.clamp_(-1, 1),
@@ -60,6 +66,7 @@ IN_PLACE: list[Callable[[Tensor], object]] = [
 ]
 BINARY: list[Callable[[Tensor, Tensor], Tensor]] = [
     torch.add, torch.mul, torch.sub, torch.maximum, lambda s, t: torch.add(s, t, alpha=0.5), lambda s, t: torch.cat([s[:, :5], t[:, 5:]], 1), lambda s, t: s + t[:, :1],
+    lambda s, t: (s @ t.transpose(2, 3)) * 0.05, lambda s, t: F.relu(torch.bmm(s.flatten(0, 1), t.flatten(0, 1)) * 0.05).view_as(s),
 ]
 BINARY_IN_PLACE: list[Callable[[Tensor, Tensor], object]] = [
     lambda s, t: s.add_(t), lambda s, t: s.mul_(t), lambda s, t: s.copy_(t), lambda s, t: s.sub_(t, alpha=0.5), lambda s, t: s[:, :3].copy_(t[:, 5:]),
@@ -100,7 +107,7 @@ def block(target: str, index: int, function: Callable[[Tensor], Tensor], source:
     """Returns the statement `target = function(norm(layer(source)) + residual)`."""
 
     def run(variables: Variables, layers: nn.ModuleList) -> None:
-        out = layers[3](layers[index](variables[source]))
+        out = layers[-1](layers[index](variables[source]))
         out += variables[residual]
         variables[target] = function(out)
 
@@ -131,9 +138,9 @@ def statement(rng: random.Random) -> Statement:
     target, source, other = (rng.choice(NAMES) for _ in range(3))
     kind = rng.random()
     if kind < 0.15:
-        return block(target, rng.randrange(3), rng.choice(UNARY), source, other)
+        return block(target, rng.randrange(5), rng.choice(UNARY), source, other)
     if kind < 0.35:
-        return apply_layer(target, rng.randrange(4), source)
+        return apply_layer(target, rng.randrange(6), source)
     if kind < 0.55:
         return bind(target, rng.choice(UNARY), source)
     if kind < 0.7:
@@ -145,7 +152,7 @@ def statement(rng: random.Random) -> Statement:
     if kind < 0.92:
         return bind(target, lambda t: t, source)  # another name for the same tensor
     if kind < 0.96:
-        return write_parameter(rng.randrange(3), rng.choice([0.9, -1.0]))
+        return write_parameter(rng.randrange(5), rng.choice([0.9, -1.0]))
     return branch(source, target, other)
 
 
