@@ -2,6 +2,7 @@
 #include "onednn/primitive.h"
 
 #include <dnnl_debug.h>
+#include <sys/mman.h>
 
 #include <array>
 
@@ -80,6 +81,20 @@ Primitive::Primitive(const char* name, const dnnl::primitive_desc_base& desc, bo
 }
 
 void Primitive::make() const {
+  // oneDNN 3.2 does not notice when the system refuses memory for the code of one of a primitive's kernels (a quarter of a
+  // MiB each, a hundred at most), and later calls a null pointer.
+  constexpr size_t kMostCode = size_t{64} << 20;
+  void* room = mmap(nullptr, kMostCode, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  IPEX_CHECK(
+      room != MAP_FAILED,
+      E201,
+      name_,
+      "there is no address space for the machine code of ",
+      implementation_,
+      ": a primitive may need ",
+      kMostCode >> 20,
+      " MiB while it is made");
+  munmap(room, kMostCode);
   try {
     primitive_ = dnnl::primitive(desc_.get());
   } catch (const dnnl::error& error) {
