@@ -8,6 +8,7 @@
 #include "forms/storage.h"
 #include "ops/pooling.h"
 #include "ops/target_clones.h"
+#include "vec/rows.h"
 
 namespace ipex::ops {
 
@@ -69,67 +70,6 @@ void each_part(const PoolCall& call, Part part) {
       });
 }
 
-// The first of equal values wins; a NaN wins over everything before it.
-IPEX_TARGET_CLONES void max_of(
-    const float* src,
-    int64_t channels,
-    const int32_t* pixels,
-    int64_t count,
-    float* __restrict best) {
-  const float* first = src + pixels[0] * channels;
-  for (int64_t c = 0; c < channels; ++c)
-    best[c] = first[c];
-  for (int64_t i = 1; i < count; ++i) {
-    const float* from = src + pixels[i] * channels;
-    for (int64_t c = 0; c < channels; ++c)
-      best[c] = (from[c] > best[c]) | (from[c] != from[c]) ? from[c] : best[c];
-  }
-}
-
-IPEX_TARGET_CLONES void max_and_place_of(
-    const float* src,
-    int64_t channels,
-    const int32_t* pixels,
-    int64_t count,
-    float* __restrict best,
-    int32_t* __restrict place) {
-  const float* first = src + pixels[0] * channels;
-  for (int64_t c = 0; c < channels; ++c) {
-    best[c] = first[c];
-    place[c] = pixels[0];
-  }
-  for (int64_t i = 1; i < count; ++i) {
-    const float* from = src + pixels[i] * channels;
-    const int32_t pixel = pixels[i];
-    for (int64_t c = 0; c < channels; ++c) {
-      const float value = from[c], old = best[c];
-      const int32_t old_place = place[c];
-      const bool taken = (value > old) | (value != value);
-      best[c] = taken ? value : old;
-      place[c] = taken ? pixel : old_place;
-    }
-  }
-}
-
-IPEX_TARGET_CLONES void average_of(
-    const float* src,
-    int64_t channels,
-    const int32_t* pixels,
-    int64_t count,
-    float divisor,
-    float* __restrict sum) {
-  std::fill_n(sum, channels, 0.f);
-  if (count == 0)
-    return;
-  for (int64_t i = 0; i < count; ++i) {
-    const float* from = src + pixels[i] * channels;
-    for (int64_t c = 0; c < channels; ++c)
-      sum[c] += from[c];
-  }
-  for (int64_t c = 0; c < channels; ++c)
-    sum[c] /= divisor;
-}
-
 // dst[pixel, c] += diff[c] / divisor for the pixels of a window; rows of dst are `pitch` apart.
 IPEX_TARGET_CLONES void spread(
     const float* diff,
@@ -177,7 +117,7 @@ at::Tensor average_pool(const PoolCall& call, const at::Tensor& self, int64_t di
   auto* to = static_cast<float*>(dst.data);
   each_row(call, [&](int64_t n, int64_t depth, int64_t height, Taps& work) {
     each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
-      average_of(
+      vec::row_functions().mean_of_pixels(
           from + n * call.plane_in() * call.channels,
           call.channels,
           taps.pixels.data(),
@@ -242,10 +182,8 @@ std::tuple<at::Tensor, at::Tensor> max_pool(const PoolCall& call, const at::Tens
     each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
       const auto count = static_cast<int64_t>(taps.pixels.size());
       float* best = to + (n * call.plane_out() + pixel) * channels;
-      if (with_indices)
-        max_and_place_of(plane, channels, taps.pixels.data(), count, best, row.data() + x * channels);
-      else
-        max_of(plane, channels, taps.pixels.data(), count, best);
+      int32_t* place = with_indices ? row.data() + x * channels : nullptr;
+      vec::row_functions().max_of_pixels(plane, channels, taps.pixels.data(), count, best, place);
       start = pixel - x++;
     });
     // A row at a time, so that plain indices, whose channels lie far apart, are written in runs.

@@ -1,9 +1,10 @@
-// Softmax and layer normalisation of rows. Compiled once per instruction set, as functions.cpp.
+// Softmax, layer normalisation and pooling of rows. Compiled once per instruction set, as functions.cpp.
 #include "vec/rows.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "vec/math.h"
 
@@ -257,6 +258,70 @@ uint32_t largest_magnitude(const float* values, int64_t count) {
   return largest;
 }
 
+// f(i, n, lanes) for pieces of kLanes Vecs, of single Vecs, and the remainder: `lanes` is a constant, their number.
+template <class F>
+[[gnu::always_inline]] inline void each_piece(int64_t count, F f) {
+  constexpr int kLanes = 4;
+  int64_t i = 0;
+  for (; i + kLanes * kWidth <= count; i += kLanes * kWidth)
+    f(i, kWidth, std::integral_constant<int, kLanes>());
+  each(count - i, [&](int64_t j, int64_t n) { f(i + j, n, std::integral_constant<int, 1>()); });
+}
+
+void max_of_pixels(
+    const float* src,
+    int64_t channels,
+    const int32_t* pixels,
+    int64_t count,
+    float* dst,
+    int32_t* place) {
+  const auto number = [](int32_t pixel) { return Vec(std::bit_cast<float>(pixel)); }; // only moved, never computed with
+  each_piece(channels, [&](int64_t c, int64_t n, auto lanes) {
+    Vec best[lanes], where[lanes];
+    for (int k = 0; k < lanes; ++k) {
+      best[k] = Vec::loadu(src + pixels[0] * channels + c + k * kWidth, n);
+      where[k] = number(pixels[0]);
+    }
+    for (int64_t i = 1; i < count; ++i)
+      for (int k = 0; k < lanes; ++k) {
+        const Vec value = Vec::loadu(src + pixels[i] * channels + c + k * kWidth, n);
+        const Vec taken = (value > best[k]) | (value != value);
+        best[k] = Vec::blendv(best[k], value, taken);
+        if (place != nullptr)
+          where[k] = Vec::blendv(where[k], number(pixels[i]), taken);
+      }
+    for (int k = 0; k < lanes; ++k) {
+      best[k].store(dst + c + k * kWidth, static_cast<int>(n));
+      if (place != nullptr)
+        where[k].store(place + c + k * kWidth, static_cast<int>(n));
+    }
+  });
+}
+
+void mean_of_pixels(
+    const float* src,
+    int64_t channels,
+    const int32_t* pixels,
+    int64_t count,
+    float divisor,
+    float* dst) {
+  if (count == 0) {
+    std::fill_n(dst, channels, 0.f);
+    return;
+  }
+  const Vec by(divisor);
+  each_piece(channels, [&](int64_t c, int64_t n, auto lanes) {
+    Vec sum[lanes];
+    for (int k = 0; k < lanes; ++k)
+      sum[k] = Vec(0.f);
+    for (int64_t i = 0; i < count; ++i)
+      for (int k = 0; k < lanes; ++k)
+        sum[k] = sum[k] + Vec::loadu(src + pixels[i] * channels + c + k * kWidth, n);
+    for (int k = 0; k < lanes; ++k)
+      (sum[k] / by).store(dst + c + k * kWidth, static_cast<int>(n));
+  });
+}
+
 double squared_distance(const float* a, const float* b, int64_t count) {
   constexpr int64_t kPart = 4096; // float32 sums of this length keep all but the last bits
   double sum = 0;
@@ -284,6 +349,8 @@ const RowFunctions IPEX_VEC_ROWS = {
     scale_shift,
     linear,
     largest_magnitude,
+    max_of_pixels,
+    mean_of_pixels,
     squared_distance,
 };
 

@@ -1,4 +1,4 @@
-// Normalisations and scans over rows of adjacent float32 values, compiled for three instruction sets.
+// Normalisations, scans and windows over rows of adjacent float32 values, compiled for three instruction sets.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +60,25 @@ struct RowFunctions {
 
   // The largest magnitude, as the bits of a float: those of infinity and NaN are larger than all others.
   uint32_t (*largest_magnitude)(const float* values, int64_t count);
+
+  // dst[c] = the largest of src[pixels[i] * channels + c]: the first of equal ones, the last NaN if there is one. `place`
+  // gets its pixel, or is null. `count` is 1 or more.
+  void (*max_of_pixels)(
+      const float* src,
+      int64_t channels,
+      const int32_t* pixels,
+      int64_t count,
+      float* dst,
+      int32_t* place);
+
+  // dst[c] = sum of src[pixels[i] * channels + c] / divisor, 0 without pixels.
+  void (*mean_of_pixels)(
+      const float* src,
+      int64_t channels,
+      const int32_t* pixels,
+      int64_t count,
+      float divisor,
+      float* dst);
 
   // Sum of (a - b)^2.
   double (*squared_distance)(const float* a, const float* b, int64_t count);
