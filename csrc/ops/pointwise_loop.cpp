@@ -12,6 +12,7 @@ namespace ipex::ops {
 namespace {
 
 constexpr int64_t kBuffer = 1024; // elements
+constexpr int64_t kRepeats = 128; // of a value that is another one in the next row
 
 using Operand = PointwiseLoop::Operand;
 
@@ -85,6 +86,8 @@ class Row {
       constant_[i] = std::all_of(source.strides.begin(), source.strides.end(), [](int64_t s) { return s == 0; });
       if (constant_[i])
         fill(i, source.data, kBuffer);
+      else if (repeated_[i])
+        part_ = kRepeats;
     }
   }
 
@@ -98,11 +101,11 @@ class Row {
     const int last = loop_.rank - 1;
     for (int i = 0; i < loop_.source_count; ++i)
       if (repeated_[i] && !constant_[i])
-        fill(i, src[i], std::min(count, kBuffer));
+        fill(i, src[i], std::min(count, part_));
     const Operand& destination = loop_.destination;
     const bool writes_directly = is_direct(destination, last);
-    for (int64_t done = 0; done < count; done += kBuffer) {
-      const int64_t part = std::min(kBuffer, count - done);
+    for (int64_t done = 0; done < count; done += part_) {
+      const int64_t part = std::min(part_, count - done);
       for (int i = 0; i < loop_.source_count; ++i) {
         const Operand& source = loop_.sources[i];
         if (!buffered_[i]) {
@@ -147,6 +150,7 @@ class Row {
   const PointwiseLoop& loop_;
   const Pointwise& call_;
   bool direct_;
+  int64_t part_ = kBuffer; // elements at a time
   std::array<bool, PointwiseLoop::kMaxSources> buffered_{}, repeated_{}, constant_{};
   alignas(64) std::array<float[kBuffer], PointwiseLoop::kMaxSources + 1> buffers_;
 };

@@ -10,7 +10,7 @@ from ..calls import overload
 from ..row import Arguments, Invalid, Make, Row, Shape
 
 _SHAPES: dict[str, Any] = {
-    "shapes": ((), (1,), (5,), (3, 17), (2, 1, 8), (2, 3, 4, 33), (2, 5, 6, 7, 3), (4, 8, 128)),
+    "shapes": ((), (1,), (5,), (3, 17), (2, 1, 8), (2, 3, 4, 33), (2, 5, 6, 7, 3), (4, 8, 128), (7, 300)),
     "empty": ((0,), (2, 0, 3)),
     "benchmark": ((1, 256, 56, 56), (16, 256, 14, 14), (1, 128, 768)),
     "inputs": lambda shape: (shape, shape),

@@ -12,7 +12,7 @@ from ..row import Arguments, Invalid, Make, Row, Shape, one
 aten = torch.ops.aten
 
 FLAT: dict[str, Any] = {
-    "shapes": ((1, 1, 3, 3), (2, 5, 7, 6), (2, 16, 9, 33), (3, 8, 12, 10)),
+    "shapes": ((1, 1, 3, 3), (2, 5, 7, 6), (2, 16, 9, 33), (3, 8, 12, 10), (1, 109, 6, 5)),
     "benchmark": ((1, 64, 112, 112), (8, 64, 112, 112), (1, 256, 35, 35)),
     "layout_shape": (4, 6, 8, 4),
     "hostile_shapes": ((3, 4, 4, 4), (2, 3, 6, 8)),
