@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import random
-import subprocess
-import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+
+from .programs import run_program
 
 MIB = 1 << 20
 
@@ -24,11 +24,9 @@ def resident():
 """
 
 
-def run_program(body: str) -> None:
+def run_alone(body: str) -> None:
     """Runs `body` in a process of its own, whose pool nothing else has used."""
-    program = PROLOGUE + textwrap.dedent(body)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    run_program(PROLOGUE + textwrap.dedent(body))
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +161,7 @@ def test_chunks_never_overlap() -> None:
 
 
 def test_freed_memory_serves_other_sizes() -> None:
-    run_program("""
+    run_alone("""
         many = [torch.ones(1 << 18, device="ipex") for _ in range(64)]
         del many
         before = torch.ipex.memory_reserved()
@@ -174,7 +172,7 @@ def test_freed_memory_serves_other_sizes() -> None:
 
 
 def test_empty_cache_gives_memory_back() -> None:
-    run_program("""
+    run_alone("""
         x = [torch.ones(1 << 18, device="ipex") for _ in range(64)]
         held = resident()
         del x
@@ -186,7 +184,7 @@ def test_empty_cache_gives_memory_back() -> None:
 
 
 def test_memory_used_long_ago_does_not_wait() -> None:
-    run_program("""
+    run_alone("""
         x = torch.ones(1 << 25, device="ipex")
         del x
         assert torch.ipex.memory_reserved() > 100 * MIB
@@ -197,7 +195,7 @@ def test_memory_used_long_ago_does_not_wait() -> None:
 
 
 def test_the_same_sizes_again_cost_no_page_faults() -> None:
-    run_program("""
+    run_alone("""
         sizes = [1 << 12, 3 << 14, 1 << 20, 5 << 17, 7 << 10, 1 << 18, 9 << 16] * 3
         def step():
             live = []
@@ -216,7 +214,7 @@ def test_the_same_sizes_again_cost_no_page_faults() -> None:
 
 
 def test_a_model_that_moves_leaves_no_copy_in_the_heap() -> None:
-    run_program("""
+    run_alone("""
         layers = torch.nn.Sequential(*[torch.nn.Linear(256, 256) for _ in range(400)])
         held = resident()
         layers.to("ipex")
@@ -225,7 +223,7 @@ def test_a_model_that_moves_leaves_no_copy_in_the_heap() -> None:
 
 
 def test_a_limit_of_address_space_is_kept() -> None:
-    run_program("""
+    run_alone("""
         torch.ones(1, device="ipex")
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 48 * MIB, resource.RLIM_INFINITY))

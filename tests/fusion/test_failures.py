@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.device.programs import run_program
 
 # Under a limit that leaves no address space, a primitive whose code is to be made cannot run.
 PROGRAM = """
@@ -14,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 import torch_ipex_device as ipex
-from tests.fusion.nets import is_open
+
+is_open = lambda tensor: ipex._C.physical_form(tensor)["open"]
 
 torch.manual_seed(0)
 module, x = {module}, torch.randn({shape})
@@ -54,6 +54,4 @@ with torch.no_grad():
     ],
 )
 def test_no_address_space(module, shape, read):
-    program = PROGRAM.format(module=module, shape=shape, read=read)
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stderr
+    run_program(PROGRAM.format(module=module, shape=shape, read=read))
