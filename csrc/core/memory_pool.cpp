@@ -16,9 +16,9 @@ namespace ipex {
 namespace {
 
 constexpr size_t kSmallest = 4096; // below it malloc has its own caches
-constexpr size_t kAllowance =
-    size_t{8} << 20; // free resident bytes beyond what was alive at once: for rounding and holes
-constexpr int kAllowanceShare = 16; // or this share of it
+// Free resident bytes beyond what was alive at once, for rounding and holes: these, or this share of it.
+constexpr size_t kAllowance = size_t{8} << 20;
+constexpr int kAllowanceShare = 16;
 // A model that moves here leaves holes in the C heap, which cannot be reused for its copy: they go back to the system
 // each time memory has grown by this and this share of it.
 constexpr size_t kTrimStep = size_t{4} << 20;

@@ -13,11 +13,11 @@ namespace ipex {
 namespace {
 
 constexpr size_t kUnit = 64; // alignment and granularity of spans
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kSegment = size_t{64} << 20; // address space; pages come with the first touch
 constexpr size_t kOwnSegment = kSegment / 2; // larger requests get a segment of their own
 constexpr size_t kMost = size_t{1} << 56; // no machine has it, and the bins end there
 constexpr size_t kFewest = 4096; // a rest smaller than this is not worth a span
+constexpr int kTried = 8; // spans that may be too small, before one that is not
 
 size_t page_bytes() {
   static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -116,25 +116,18 @@ void SpanHeap::give_back(Span* span) {
 
 bool SpanHeap::add_segment(size_t bytes) {
   // A span's tag and the widest rounding of find() fit, too.
-  const size_t least = round_up(bytes + bytes / kSteps + kUnit, kHugePage);
-  const auto map = [](size_t wanted) -> char* {
-    void* memory = mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+  const size_t least = round_up(bytes + bytes / kSteps + kUnit, page_bytes());
+  const auto map = [](size_t wanted) {
+    return mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   };
-  size_t mapped = (bytes > kOwnSegment ? least : kSegment) + kHugePage;
-  char* memory = map(mapped);
-  if (memory == nullptr && bytes <= kOwnSegment)
-    memory = map(mapped = least + kHugePage); // under a limit of address space
-  if (memory == nullptr)
+  size_t mapped = bytes > kOwnSegment ? least : kSegment;
+  void* memory = map(mapped);
+  if (memory == MAP_FAILED && least < mapped)
+    memory = map(mapped = least); // under a limit of address space
+  if (memory == MAP_FAILED)
     return false;
-  auto* const begin = reinterpret_cast<char*>(round_up(reinterpret_cast<uintptr_t>(memory), kHugePage));
-  if (begin != memory)
-    munmap(memory, static_cast<size_t>(begin - memory));
-  char* const end = begin + (mapped - kHugePage);
-  if (end != memory + mapped)
-    munmap(end, static_cast<size_t>(memory + mapped - end));
-  auto* span = new (begin) Span{};
-  span->bytes = mapped - kHugePage;
+  auto* span = new (memory) Span{};
+  span->bytes = mapped;
   span->last = true;
   link(span);
   return true;
@@ -151,7 +144,8 @@ SpanHeap::Bin SpanHeap::bin_of(size_t bytes) {
 // A span of the request's own bin may be too small; those of the bins above are not.
 SpanHeap::Span* SpanHeap::find(size_t bytes) {
   Bin bin = bin_of(bytes);
-  for (Span* span = bins_[bin.level][bin.step]; span != nullptr; span = span->next)
+  Span* span = bins_[bin.level][bin.step];
+  for (int tried = 0; span != nullptr && tried < kTried; span = span->next, ++tried)
     if (span->bytes >= bytes)
       return span;
   if (++bin.step == kSteps)

@@ -9,6 +9,7 @@
 
 #include "forms/operand.h"
 #include "ops/channel_rows.h"
+#include "ops/column_sum.h"
 #include "ops/target_clones.h"
 
 namespace ipex::ops {
@@ -88,43 +89,24 @@ std::optional<Pattern> pattern_of(c10::IntArrayRef sizes, const c10::DimVector& 
   return runs.empty() ? std::optional(pattern) : std::nullopt;
 }
 
-IPEX_TARGET_CLONES void add_up(const float* src, int64_t rows, int64_t stride, int64_t width, float* __restrict sums) {
-  std::copy_n(src, width, sums);
-  for (int64_t row = 1; row < rows; ++row)
-    for (int64_t i = 0; i < width; ++i)
-      sums[i] += src[row * stride + i];
-}
-
-IPEX_TARGET_CLONES void divide(float* values, int64_t count, float divisor) {
-  for (int64_t i = 0; i < count; ++i)
-    values[i] /= divisor;
-}
-
-// The same as sum_columns for few rows, whose sums need no more than float32, of many columns.
-void sum_few_rows(const float* src, const Pattern& p, double divisor, float* dst) {
-  constexpr int64_t kWidth = 2048; // columns that stay in the first-level cache
-  const int64_t blocks = (p.inner + kWidth - 1) / kWidth;
-  const int64_t grain = std::max<int64_t>(1, kGrain / (kWidth * p.reduced));
-  at::parallel_for(0, p.outer * blocks, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t outer = i / blocks, first = i % blocks * kWidth, width = std::min(kWidth, p.inner - first);
-      float* sums = dst + outer * p.inner + first;
-      add_up(src + outer * p.reduced * p.inner + first, p.reduced, p.inner, width, sums);
-      if (divisor != 1)
-        divide(sums, width, static_cast<float>(divisor));
-    }
-  });
-}
-
 // dst[o, i] = sum over r of src[o, r, i], divided.
 void sum_columns(const float* src, const Pattern& p, double divisor, float* dst) {
+  // Few numbers per sum need no more than float32, and many columns no table of sums in float64.
   constexpr int64_t kFewRows = 32, kManyColumns = 4096;
-  if (p.reduced <= kFewRows && p.inner >= kManyColumns)
-    return sum_few_rows(src, p, divisor, dst);
+  const bool in_float = p.reduced <= kFewRows && p.inner >= kManyColumns;
   const auto one = [&](int64_t outer) {
-    const auto sums = channel_sums(src + outer * p.reduced * p.inner, {p.reduced, p.inner});
+    const float* from = src + outer * p.reduced * p.inner;
+    float* to = dst + outer * p.inner;
+    if (in_float) {
+      column_sum(from, to, p.reduced, p.inner, at::kFloat);
+      if (divisor != 1)
+        for (int64_t i = 0; i < p.inner; ++i)
+          to[i] /= static_cast<float>(divisor);
+      return;
+    }
+    const auto sums = channel_sums(from, {p.reduced, p.inner});
     for (int64_t i = 0; i < p.inner; ++i)
-      dst[outer * p.inner + i] = static_cast<float>(sums[i] / divisor);
+      to[i] = static_cast<float>(sums[i] / divisor);
   };
   if (p.outer < at::get_num_threads()) {
     for (int64_t outer = 0; outer < p.outer; ++outer)
