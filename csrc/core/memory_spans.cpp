@@ -13,7 +13,8 @@ namespace ipex {
 namespace {
 
 constexpr size_t kUnit = 64; // alignment and granularity of spans
-constexpr size_t kSegment = size_t{64} << 20; // address space; pages come with the first touch
+constexpr size_t kSegment =
+    size_t{1} << 30; // address space, large: spans join only within one; pages come with the first touch
 constexpr size_t kOwnSegment = kSegment / 2; // larger requests get a segment of their own
 constexpr size_t kMost = size_t{1} << 56; // no machine has it, and the bins end there
 constexpr size_t kFewest = 4096; // a rest smaller than this is not worth a span

@@ -213,6 +213,27 @@ def test_the_same_sizes_again_cost_no_page_faults() -> None:
     """)
 
 
+def test_large_sizes_in_any_order_cost_no_page_faults() -> None:
+    run_alone("""
+        import random
+        generator = random.Random(1)
+        plan = [(int(2 ** generator.uniform(18, 23)), generator.randrange(5)) for _ in range(60)]
+        def step():
+            live = []
+            for size, oldest in plan:
+                live.append(torch.empty(size, device="ipex").fill_(1))
+                if len(live) > 5:
+                    live.pop(oldest)
+        for _ in range(5):
+            step()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(5):
+            step()
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        assert faults < 200, faults
+    """)
+
+
 def test_a_model_that_moves_leaves_no_copy_in_the_heap() -> None:
     run_alone("""
         layers = torch.nn.Sequential(*[torch.nn.Linear(256, 256) for _ in range(400)])
