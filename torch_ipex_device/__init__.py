@@ -17,7 +17,26 @@ DEVICE = "ipex:0"
 
 _C = _activate.activate()
 
-from .device.explain import explain  # noqa: E402 - needs the library that activate() loads
+from . import amp  # noqa: E402 - needs the library that activate() loads
+from .amp.mode import (  # noqa: E402
+    AmpConf,
+    AutoMixPrecision,
+    enable_auto_mixed_precision,
+    get_auto_mix_precision,
+    get_train,
+)
+from .device.explain import explain  # noqa: E402
 from .device.forms import physical_form  # noqa: E402
 
-__all__ = ["DEVICE", "__version__", "explain", "physical_form"]
+__all__ = [
+    "DEVICE",
+    "AmpConf",
+    "AutoMixPrecision",
+    "__version__",
+    "amp",
+    "enable_auto_mixed_precision",
+    "explain",
+    "get_auto_mix_precision",
+    "get_train",
+    "physical_form",
+]

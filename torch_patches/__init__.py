@@ -12,6 +12,7 @@ import os
 PATCHES = (
     "autocast_dtype",
     "autograd_thread",
+    "checkpoint",
     "data_parallel",
     "dlpack",
     "linear_cross_entropy",

@@ -4,7 +4,7 @@
 // always take the unfused one.
 #include <ATen/native/transformers/attention.h>
 #include <ATen/native/transformers/sdp_utils_cpp.h>
-#include <ATen/ops/_fused_sdp_choice.h>
+#include <ATen/ops/_fused_sdp_choice_native.h>
 
 #include "aten/twin.h"
 
@@ -21,7 +21,7 @@ int64_t choose_algorithm(
     bool is_causal,
     std::optional<double> scale,
     bool enable_gqa) {
-  return at::_fused_sdp_choice(query, key, value, mask, dropout_p, is_causal, scale, enable_gqa);
+  return at::native::_fused_sdp_choice_cpp(query, key, value, mask, dropout_p, is_causal, scale, enable_gqa);
 }
 
 } // namespace

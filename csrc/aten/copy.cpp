@@ -6,6 +6,7 @@
 #include "aten/fallback.h"
 #include "aten/stats.h"
 #include "aten/twin.h"
+#include "forms/narrow.h"
 #include "forms/operand.h"
 #include "forms/order.h"
 #include "forms/reorder.h"
@@ -67,9 +68,12 @@ std::optional<c10::DimVector> clone_strides(const Tensor& self, at::MemoryFormat
 }
 
 // Tensors that lie in another order than PyTorch shows keep that order.
-Tensor clone(const Tensor& self, std::optional<at::MemoryFormat> format) {
+Tensor make_clone(const Tensor& self, std::optional<at::MemoryFormat> format) {
   static OperatorStats& stats = operator_stats("aten::clone");
   stats.native_called();
+  if (has_form(self) && self.numel() != 0 && forms::is_narrow(self) && !self.is_neg()) {
+    return forms::shown_wide(make_clone(forms::narrow(self), format)); // the same values: they stay narrow
+  }
   if (has_form(self) && forms::readable(self) && self.numel() != 0) {
     const auto strides = clone_strides(self, format.value_or(at::MemoryFormat::Preserve));
     const auto src = forms::read(self);
@@ -97,7 +101,7 @@ Tensor copy_from_and_resize(const Tensor& self, const Tensor& dst) {
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("_copy_from", TORCH_FN(copy_from));
   m.impl("_copy_from_and_resize", TORCH_FN(copy_from_and_resize));
-  m.impl("clone", TORCH_FN(clone));
+  m.impl("clone", TORCH_FN(make_clone));
   m.impl("copy_", TORCH_FN(copy_));
 }
 

@@ -5,6 +5,7 @@
 
 namespace ipex::bindings {
 
+void init_amp(pybind11::module_& module);
 void init_build(pybind11::module_& module);
 void init_device(pybind11::module_& module);
 void init_fusion(pybind11::module_& module);

@@ -3,6 +3,7 @@
 
 PYBIND11_MODULE(_C, module) {
   using namespace ipex::bindings;
+  init_amp(module);
   init_build(module);
   init_device(module);
   init_fusion(module);

@@ -60,6 +60,14 @@ void release_small(void* data) {
   c10::free_cpu(data);
 }
 
+c10::DataPtr make_block(void* memory, size_t nbytes) {
+  auto* block = new (memory) Block();
+  block->data = block + 1;
+  block->counted = nbytes + sizeof(Block);
+  count_allocation(block->data, block->counted);
+  return {block->data, block->data, &release_own, kDevice};
+}
+
 } // namespace
 
 // Never destroyed: tensors of static duration may be released after it would have been.
@@ -90,11 +98,11 @@ c10::DataPtr allocate(size_t nbytes) {
             meminfo("MemAvailable"),
             " bytes are available on this machine"));
   }
-  auto* block = new (memory) Block();
-  block->data = block + 1;
-  block->counted = nbytes + sizeof(Block);
-  count_allocation(block->data, block->counted);
-  return {block->data, block->data, &release_own, kDevice};
+  return make_block(memory, nbytes);
+}
+
+c10::DataPtr allocate_header() {
+  return make_block(acquire_chunk(sizeof(Block)), 0);
 }
 
 void release_own(void* data) {

@@ -31,6 +31,9 @@ struct alignas(64) Block {
 // Memory for `nbytes` bytes of values, aligned to 64 bytes. Throws E201 when there is none.
 c10::DataPtr allocate(size_t nbytes);
 
+// A block without values: for a storage whose values lie elsewhere.
+c10::DataPtr allocate_header();
+
 // Makes `data` memory of the ipex device: marks it so and, when it came from PyTorch's default CPU allocator, takes
 // over its release and counts it. Memory of other owners (a file mapping, NumPy) keeps its own release and is not
 // counted.

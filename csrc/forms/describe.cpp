@@ -31,6 +31,21 @@ std::string format_of(const dnnl::memory::desc& desc) {
   return format;
 }
 
+// Adds what `form` holds beside the plain bytes of `tensor`.
+void add_copies(Description& description, const Form& form, const at::Tensor& tensor) {
+  if (form.physical) {
+    const Physical& physical = *form.physical;
+    description.dtype = onednn::scalar_type(physical.layout.dtype);
+    const auto place =
+        translate(physical.plain, physical.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
+    description.strides = place ? std::optional(c10::DimVector(place->layout.strides_ref())) : std::nullopt;
+  }
+  for (const Packed& packed : form.packed) {
+    description.packed.push_back(format_of(packed.desc));
+    description.packed_bytes += static_cast<int64_t>(packed.buffer->nbytes);
+  }
+}
+
 } // namespace
 
 Description describe(const at::Tensor& tensor) {
@@ -45,17 +60,16 @@ Description describe(const at::Tensor& tensor) {
   description.plain = form->plain;
   description.open = form->open != nullptr;
   description.generation = static_cast<int64_t>(form->generation);
-  if (form->physical) {
-    const Physical& physical = *form->physical;
-    description.dtype = onednn::scalar_type(physical.layout.dtype);
-    const auto place =
-        translate(physical.plain, physical.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
-    if (place)
-      description.strides = c10::DimVector(place->layout.strides_ref());
+  if (form->only_narrow) {
+    description.dtype = c10::kBFloat16;
+    description.strides = c10::DimVector(tensor.strides());
   }
-  for (const Packed& packed : form->packed) {
-    description.packed.push_back(format_of(packed.desc));
-    description.packed_bytes += static_cast<int64_t>(packed.buffer->nbytes);
+  add_copies(description, *form, tensor);
+  if (form->narrow) {
+    if (Form* narrow = Form::of(*form->narrow.unsafeGetStorageImpl())) {
+      const Form::Lock narrow_lock(*narrow);
+      add_copies(description, *narrow, tensor);
+    }
   }
   return description;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/memory_statistics.h"
+#include "forms/narrow.h"
 #include "forms/reorder.h"
 #include "forms/statistics.h"
 
@@ -16,6 +17,16 @@ namespace {
 
 // A weight whose plain bytes are asked for again and again keeps them.
 constexpr int32_t kMostRefills = 3;
+
+// The plain bytes of a storage that nobody writes meanwhile.
+const void* plain_bytes(c10::StorageImpl& storage) {
+  Form* form = Form::of(storage);
+  if (form == nullptr)
+    return storage.mutable_data();
+  const Form::Lock lock(*form);
+  form->make_plain(storage);
+  return storage._mutable_data_ptr_no_checks().get();
+}
 
 } // namespace
 
@@ -122,23 +133,78 @@ void Form::watch(c10::StorageImpl& storage) {
 
 void Form::make_plain(c10::StorageImpl& storage) {
   close(storage);
+  widen(storage);
   if (plain)
     return;
   if (!physical)
     return refill(storage);
   TORCH_INTERNAL_ASSERT(!physical->owner);
-  c10::DataPtr& slot = storage._mutable_data_ptr_no_checks();
   count_materialization();
   c10::DataPtr made = allocate(storage.nbytes());
   reorder(physical->layout, physical->data, physical->plain, made.get());
-  Block* block = block_of(made);
+  reseat(storage, std::move(made), physical->owner);
+  plain = true;
+}
+
+// Gives the storage other bytes.
+void Form::reseat(c10::StorageImpl& storage, c10::DataPtr bytes, c10::DataPtr& before) {
+  c10::DataPtr& slot = storage._mutable_data_ptr_no_checks();
+  Block* block = block_of(bytes);
   block->form.store(this, std::memory_order_release);
   block->aliases.store(owner->aliases.load());
   owner = block;
   // A moved-from DataPtr keeps its address, so threads that look for the form meanwhile find it through either block.
-  physical->owner = std::move(slot);
-  slot = std::move(made);
-  plain = true;
+  before = std::move(slot);
+  slot = std::move(bytes);
+}
+
+void Form::install_narrow(c10::StorageImpl& storage, const c10::Storage& narrow) {
+  Form* form = make(storage);
+  TORCH_INTERNAL_ASSERT(form != nullptr);
+  form->plain = false;
+  form->exposed = false;
+  form->narrow = narrow;
+  form->only_narrow = form->computed_narrow = true;
+  watch(storage);
+}
+
+void Form::widen(c10::StorageImpl& storage) {
+  if (!only_narrow)
+    return;
+  c10::StorageImpl& source = *narrow.unsafeGetStorageImpl();
+  c10::DataPtr made = allocate(storage.nbytes());
+  auto* values = static_cast<float*>(made.get());
+  const void* from = nullptr;
+  if (Form* form = of(source)) {
+    const Lock lock(*form);
+    if (form->physical && !form->plain) {
+      from = form->physical->data;
+      physical.emplace(Physical{form->physical->plain, form->physical->layout, values, {}});
+      physical->plain.dtype = physical->layout.dtype = dnnl::memory::data_type::f32;
+    }
+  }
+  plain = from == nullptr;
+  to_wide(plain ? plain_bytes(source) : from, values, static_cast<int64_t>(storage.nbytes() / sizeof(float)));
+  count_materialization();
+  retired_.emplace_back();
+  reseat(storage, std::move(made), retired_.back());
+  only_narrow = false;
+}
+
+void Form::values_changed_narrow(c10::StorageImpl& storage) {
+  packed.clear();
+  read_once.clear();
+  bound = kUnknown;
+  ++generation;
+  computed_narrow = true;
+  physical.reset();
+  if (plain) // somebody may have a pointer to the bytes: they follow
+    to_wide(
+        plain_bytes(*narrow.unsafeGetStorageImpl()),
+        static_cast<float*>(storage._mutable_data_ptr_no_checks().get()),
+        static_cast<int64_t>(storage.nbytes() / sizeof(float)));
+  else
+    only_narrow = true;
 }
 
 void Form::refill(c10::StorageImpl& storage) {
@@ -188,11 +254,13 @@ Form::~Form() {
 }
 
 void Form::drop_copies() {
-  if (!packed.empty() || (plain && physical))
+  if (!packed.empty() || narrow || (plain && physical))
     ++generation;
   packed.clear();
   read_once.clear();
   bound = kUnknown;
+  if (!only_narrow)
+    narrow = {};
   if (plain)
     physical.reset();
 }

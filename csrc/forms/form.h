@@ -4,10 +4,12 @@
 //   plain      the storage's own bytes, exactly what sizes, strides and dtype say
 //   physical   a kernel's result in another dimension order (or type): the only copy until somebody needs plain bytes
 //   caches     packed copies of the plain values, for kernels that read the same weights again and again
+//   narrow     the values in bfloat16 (narrow.h): a cache too, or what a kernel computed and the only copy
 // Values that nobody has asked for yet may be open (open_values.h): then `physical` says where they will lie. Otherwise
-// `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches. One
-// exception: when a packed copy holds every value, the plain bytes of a weight may be given back to the system and are
-// filled from the copy when somebody needs them; their address stays.
+// `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches. Two
+// exceptions: when a packed copy holds every value, the plain bytes of a weight may be given back to the system and are
+// filled from the copy when somebody needs them; their address stays. And what was computed in bfloat16 is made wide when
+// somebody reads it so.
 //
 // Worked example. A convolution makes y of sizes [1, 64, 8, 8], which stock PyTorch gives strides [4096, 64, 8, 1]; the
 // kernel wrote strides [4096, 1, 512, 64]. The form records both. y[:, 32:] has offset 2048 and the same strides; a
@@ -18,6 +20,7 @@
 // plain bytes that are made later lie elsewhere, so a thread that reads the physical ones is not disturbed.
 #pragma once
 
+#include <c10/core/Storage.h>
 #include <c10/core/StorageImpl.h>
 
 #include <memory>
@@ -104,6 +107,15 @@ class Form {
       const onednn::Layout& layout,
       std::shared_ptr<OpenValues> values);
 
+  // Says that the fresh `storage`, which has a header and no bytes, will show the values of `narrow`, a bfloat16 storage.
+  static void install_narrow(c10::StorageImpl& storage, const c10::Storage& narrow);
+
+  // Makes float32 values, plain or physical, if there are only narrow ones. Called with the lock held.
+  void widen(c10::StorageImpl& storage);
+
+  // Says that a kernel wrote into `narrow`. Called with the lock held.
+  void values_changed_narrow(c10::StorageImpl& storage);
+
   // Computes the values if they are open. Called with the lock held.
   void close(c10::StorageImpl& storage);
 
@@ -140,6 +152,9 @@ class Form {
   int32_t refills = 0; // how often plain bytes were given back in vain
   std::atomic<int32_t> readers{0}; // pins; changed with the lock held, or downwards
   std::optional<Physical> physical;
+  c10::Storage narrow;
+  bool only_narrow = false; // no float32 values
+  bool computed_narrow = false; // the values were last computed in bfloat16, whatever there is of them now
   std::vector<Packed> packed;
   std::vector<onednn::Layout> read_once; // as what kernels have read the values since the last write, unpacked
   std::shared_ptr<OpenValues> open; // null: the values are there
@@ -160,10 +175,12 @@ class Form {
   ~Form();
   static void watch_fresh(c10::StorageImpl& storage);
   void refill(c10::StorageImpl& storage);
+  void reseat(c10::StorageImpl& storage, c10::DataPtr bytes, c10::DataPtr& before);
 
   std::mutex mutex_;
   std::atomic<int32_t> references_{1};
   size_t released_bytes_ = 0;
+  std::vector<c10::DataPtr> retired_; // blocks the storage had; threads may look for the form through them
   std::shared_ptr<OpenValues> finished_; // by the holder of the lock
   std::vector<std::weak_ptr<OpenValues>> dependents_;
   std::atomic<bool> has_dependents_{false}; // no false negatives; read without the lock

@@ -64,6 +64,7 @@ void* write_watched_bytes(c10::StorageImpl& storage) {
   const Form::Lock lock(*form);
   form->make_plain(storage);
   form->drop_copies();
+  form->computed_narrow = false;
   form->releasable = false; // nobody will say when the pointer is no longer used
   return storage._mutable_data_ptr_no_checks().get();
 }
@@ -80,8 +81,10 @@ PinnedBytes pinned(c10::StorageImpl& storage, bool written) {
     form->close_dependents();
   const Form::Lock lock(*form);
   form->make_plain(storage);
-  if (written)
+  if (written) {
     form->drop_copies();
+    form->computed_narrow = false;
+  }
   return {storage._mutable_data_ptr_no_checks().get(), Pin(form)};
 }
 
@@ -111,6 +114,7 @@ Operand read(const at::Tensor& tensor) {
     if (Form* form = Form::of(storage)) {
       const Form::Lock lock(*form);
       form->close(storage);
+      form->widen(storage);
       if (auto operand = read_physical(tensor, *form))
         return std::move(*operand);
       form->make_plain(storage);
@@ -149,9 +153,11 @@ Result update(const at::Tensor& tensor) {
       form->close_dependents();
       const Form::Lock lock(*form);
       form->close(storage);
+      form->widen(storage);
       if (!form->plain) {
         if (auto operand = read_physical(tensor, *form)) {
           form->drop_copies();
+          form->computed_narrow = false;
           return {tensor, const_cast<void*>(operand->data), operand->layout, {}};
         }
       }

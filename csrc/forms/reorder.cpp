@@ -1,6 +1,8 @@
 // Reorders through oneDNN, and their count.
 #include "forms/reorder.h"
 
+#include <ATen/ops/from_blob.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -62,6 +64,10 @@ void copy_elements(const onednn::Layout& src, const void* from, void* to) {
   }
 }
 
+at::Tensor on_cpu(const onednn::Layout& layout, void* data) {
+  return at::from_blob(data, layout.sizes_ref(), layout.strides_ref(), onednn::scalar_type(layout.dtype));
+}
+
 } // namespace
 
 void reorder(const onednn::Layout& src, const void* src_data, const onednn::Layout& dst, void* dst_data) {
@@ -72,9 +78,10 @@ void reorder(const onednn::Layout& src, const void* src_data, const onednn::Layo
     return reorder(plain, copy.get(), dst, dst_data);
   }
   count_reorder(dst.elements() * dnnl::memory::data_type_size(dst.dtype));
-  const auto kernel = onednn::find_any(Reorder{src, dst});
-  TORCH_INTERNAL_ASSERT(kernel != nullptr);
-  kernel->run({{DNNL_ARG_SRC, src_data}, {DNNL_ARG_DST, dst_data}});
+  if (const auto kernel = onednn::find_any(Reorder{src, dst}))
+    return kernel->run({{DNNL_ARG_SRC, src_data}, {DNNL_ARG_DST, dst_data}});
+  // oneDNN does not even move types that it has no arithmetic for on this machine.
+  on_cpu(dst, dst_data).copy_(on_cpu(src, const_cast<void*>(src_data)));
 }
 
 void reorder(const dnnl::memory::desc& src, const void* src_data, const dnnl::memory::desc& dst, void* dst_data) {

@@ -34,7 +34,7 @@ struct Convolution {
   Layout weights; // plain, for its sizes and dtype only
   Layout dst; // or diff_dst
   int32_t kind = kForward;
-  int32_t has_bias = 0; // forward: reads a bias; backward weights: makes its gradient. f32 or the dtype of weights.
+  Bias bias = Bias::kNone; // forward: reads it; backward weights: makes its gradient
 
   Epilogue epilogue; // forward
 
@@ -59,8 +59,9 @@ struct Convolution {
         weights.dtype,
         dnnl::memory::format_tag::any);
     const int64_t channels = dst.sizes[1];
-    const auto bias_desc =
-        has_bias ? dnnl::memory::desc({channels}, weights.dtype, dnnl::memory::format_tag::a) : dnnl::memory::desc();
+    const auto bias_desc = bias == Bias::kNone
+        ? dnnl::memory::desc()
+        : dnnl::memory::desc({channels}, bias_type(bias, weights.dtype), dnnl::memory::format_tag::a);
     const auto stride = geometry.dims(geometry.strides), dilate = geometry.dims(geometry.dilation),
                begin = geometry.dims(geometry.padding_begin), end = geometry.dims(geometry.padding_end);
     const auto prop = kind == kForward ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;

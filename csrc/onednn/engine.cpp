@@ -81,6 +81,10 @@ bool supports(c10::ScalarType dtype) {
   }
 }
 
+bool has_bfloat16_instructions() {
+  return isa_includes(dnnl::cpu_isa::avx512_core_bf16);
+}
+
 std::string cpu_isa() {
   switch (dnnl::get_effective_cpu_isa()) {
     case dnnl::cpu_isa::sse41:

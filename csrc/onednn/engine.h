@@ -27,6 +27,9 @@ c10::ScalarType scalar_type(dnnl::memory::data_type dtype);
 // Whether kernels for `dtype` can be expected on this instruction set. A primitive may still not exist: find() tells.
 bool supports(c10::ScalarType dtype);
 
+// Whether arithmetic in bfloat16 is faster than in float32 here: AVX512_BF16 or AMX.
+bool has_bfloat16_instructions();
+
 // The instruction set that oneDNN generates code for, in the spelling of ONEDNN_MAX_CPU_ISA in lower case.
 IPEX_API std::string cpu_isa();
 

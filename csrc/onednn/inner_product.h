@@ -15,7 +15,7 @@ struct InnerProduct {
   int64_t in;
   int64_t out;
   dnnl::memory::data_type dtype;
-  int32_t has_bias;
+  Bias bias;
   Epilogue epilogue{};
 
   dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& common) const {
@@ -26,7 +26,7 @@ struct InnerProduct {
         dnnl::prop_kind::forward_inference,
         dnnl::memory::desc({rows, in}, dtype, tag::ab),
         dnnl::memory::desc({out, in}, dtype, tag::any),
-        has_bias ? dnnl::memory::desc({out}, dtype, tag::a) : dnnl::memory::desc(),
+        bias == Bias::kNone ? dnnl::memory::desc() : dnnl::memory::desc({out}, bias_type(bias, dtype), tag::a),
         dnnl::memory::desc({rows, out}, dtype, tag::ab),
         attributes,
         /*allow_empty=*/true);

@@ -46,6 +46,13 @@ struct Layout {
   bool operator==(const Layout&) const = default;
 };
 
+// The bias of a primitive.
+enum class Bias : int32_t { kNone, kOfWeights, kFloat }; // absent, of the weights' type, float32
+
+inline dnnl::memory::data_type bias_type(Bias bias, dnnl::memory::data_type weights) {
+  return bias == Bias::kFloat ? dnnl::memory::data_type::f32 : weights;
+}
+
 static_assert(std::has_unique_object_representations_v<Layout>);
 
 } // namespace ipex::onednn

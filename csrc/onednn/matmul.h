@@ -17,7 +17,7 @@ struct MatMul {
   Layout weights;
   Layout dst;
   FloatBits beta = 0; // 0: dst is only written
-  int32_t has_bias = 0; // not together with has_alpha or beta
+  Bias bias = Bias::kNone; // not together with has_alpha or beta
   int32_t has_alpha = 0;
   int32_t unused = 0; // keys have no padding
   Epilogue epilogue{};
@@ -32,12 +32,13 @@ struct MatMul {
     if (has_alpha)
       own.set_scales_mask(DNNL_ARG_WEIGHTS, 0);
     const auto src_desc = src.desc(), weights_desc = weights.desc(), dst_desc = dst.desc();
-    if (!has_bias)
+    if (bias == Bias::kNone)
       return dnnl::matmul::primitive_desc(engine, src_desc, weights_desc, dst_desc, own, /*allow_empty=*/true);
     std::array<int64_t, Layout::kMaxRank> ones;
     ones.fill(1);
     ones[dst.rank - 1] = dst.sizes[dst.rank - 1];
-    const auto bias_desc = Layout::dense(dst.dtype, {ones.data(), static_cast<size_t>(dst.rank)}).desc();
+    const auto bias_desc =
+        Layout::dense(bias_type(bias, dst.dtype), {ones.data(), static_cast<size_t>(dst.rank)}).desc();
     return dnnl::matmul::primitive_desc(engine, src_desc, weights_desc, bias_desc, dst_desc, own, /*allow_empty=*/true);
   }
 };

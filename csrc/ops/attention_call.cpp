@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "onednn/scratchpad.h"
+#include "ops/convert.h"
 
 namespace ipex::ops {
 
@@ -17,7 +18,7 @@ constexpr double kGrain = 400e3;
 
 bool fits(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) {
   for (const at::Tensor& tensor : {query, key, value})
-    if (!forms::readable(tensor) || tensor.dim() != 4 || tensor.numel() == 0 ||
+    if (!is_plain_float(tensor) || tensor.dim() != 4 || tensor.numel() == 0 ||
         tensor.scalar_type() != query.scalar_type())
       return false;
   if (query.scalar_type() != at::kFloat && query.scalar_type() != at::kBFloat16)

@@ -5,7 +5,7 @@
 //           dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor
 //   src     [N, C, L], [N, C, H, W] or [N, C, D, H, W], any strides; f32, bf16
 //   weights [O, C/groups, ...] or, transposed, [C, O/groups, ...], same dtype; kept packed on the storage
-//   bias    [O], same dtype, or absent
+//   bias    [O], f32 or same dtype, or absent
 //   dst     strides as stock PyTorch gives them; lies in channels-last order
 //   else    CPU fallback: other dtypes, no elements, shapes or parameters that do not fit
 //   errors  RuntimeError when shapes or parameters do not fit
@@ -15,6 +15,7 @@
 #include "forms/packed.h"
 #include "forms/storage.h"
 #include "fusion/fused_run.h"
+#include "ops/bias.h"
 #include "ops/convolution_geometry.h"
 #include "ops/kernels.h"
 
@@ -85,14 +86,13 @@ at::Tensor convolution(
   const bool has_bias = bias && bias->defined();
   auto call = convolution_call(input, weight, {stride, padding, dilation, transposed, output_padding, groups});
   std::shared_ptr<const onednn::Primitive> kernel;
-  if (call &&
-      (!has_bias || (bias->dim() == 1 && bias->size(0) == call->dst_sizes[1] && bias->dtype() == input.dtype()))) {
-    call->spec.has_bias = has_bias;
+  if (call && (!has_bias || (bias->dim() == 1 && bias->size(0) == call->dst_sizes[1] && takes_bias(*bias, input)))) {
+    call->spec.bias = bias_of(bias, weight);
     kernel = onednn::find(call->spec);
   }
   if (!kernel)
     return fallback<at::_ops::convolution>(
-        input, weight, bias, stride, padding, dilation, transposed, output_padding, groups);
+        input, weight, bias_for_cpu(bias, weight), stride, padding, dilation, transposed, output_padding, groups);
 
   const auto src = forms::read_as(input, call->spec.src.strides_ref());
   const auto weights = forms::pack(weight, call->weights, kernel->weights());

@@ -38,7 +38,7 @@ using Kernel = std::shared_ptr<const onednn::Primitive>;
 
 Kernel find(onednn::Convolution spec, onednn::Convolution::Kind kind, bool has_bias) {
   spec.kind = kind;
-  spec.has_bias = has_bias;
+  spec.bias = has_bias ? onednn::Bias::kOfWeights : onednn::Bias::kNone;
   return onednn::find(spec);
 }
 

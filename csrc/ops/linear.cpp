@@ -4,13 +4,14 @@
 //   src     [..., I], any strides; f32, bf16
 //   weights [O, I], any strides, same dtype; kept packed on the storage when they are all of it, in training from the
 //           second use after a write on
-//   bias    [O], same dtype, or absent
+//   bias    [O], f32 or same dtype, or absent
 //   dst     [..., O], contiguous; left open for what follows, when the weights are packed
 //   else    CPU fallback: other dtypes, no elements, shapes that do not fit
 //   errors  RuntimeError when shapes do not fit
 //   source  oneDNN developer guide, "Inner Product" and "Matrix Multiplication"; our own loop for few numbers
 #include "aten/fallback.h"
 #include "onednn/engine.h"
+#include "ops/bias.h"
 #include "ops/kernels.h"
 #include "ops/open_product.h"
 #include "ops/product.h"
@@ -25,15 +26,14 @@ bool fits(const at::Tensor& input, const at::Tensor& weight, const std::optional
     return false;
   if (input.dim() < 1 || weight.dim() != 2 || input.size(-1) != weight.size(1))
     return false;
-  return !bias || !bias->defined() ||
-      (bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->scalar_type() == input.scalar_type());
+  return !bias || !bias->defined() || (bias->dim() == 1 && bias->size(0) == weight.size(0) && takes_bias(*bias, input));
 }
 
 } // namespace
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
   if (!fits(input, weight, bias))
-    return fallback<at::_ops::linear>(input, weight, bias);
+    return fallback<at::_ops::linear>(input, weight, bias_for_cpu(bias, weight));
   const bool has_bias = bias && bias->defined();
   const int64_t in = weight.size(1), out = weight.size(0), rows = input.numel() / in;
   const at::Tensor given_bias = has_bias ? *bias : at::Tensor();
@@ -49,9 +49,9 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::
       Weights(weight, /*transposed=*/true, trains ? forms::Reuse::kMaybe : forms::Reuse::kLikely),
       onednn::Layout::dense(onednn::data_type(input.scalar_type()), {rows, out}),
       {},
-      has_bias);
+      bias_of(bias, weight));
   if (!product)
-    return fallback<at::_ops::linear>(input, weight, bias);
+    return fallback<at::_ops::linear>(input, weight, bias_for_cpu(bias, weight));
   if (at::Tensor open = open_product("linear", *product, input, operand, weight, given_bias, shift, sizes);
       open.defined())
     return open;

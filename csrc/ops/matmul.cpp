@@ -63,7 +63,7 @@ at::Tensor multiply(
   if (is_bias)
     factors.beta = 0;
   const auto src = forms::read(a);
-  auto product = Product::plan(src, Weights(b), dst, factors, is_bias);
+  auto product = Product::plan(src, Weights(b), dst, factors, is_bias ? onednn::Bias::kOfWeights : onednn::Bias::kNone);
   if (!product)
     return {};
   const char* const name = rank == 2 ? (adds ? "addmm" : "mm") : (adds ? "baddbmm" : "bmm");

@@ -15,6 +15,7 @@
 #include <limits>
 
 #include "aten/fallback.h"
+#include "forms/narrow.h"
 #include "forms/operand.h"
 #include "forms/storage.h"
 #include "ops/attention_call.h"
@@ -107,11 +108,14 @@ std::tuple<at::Tensor, at::Tensor> _native_multi_head_attention(
     return decline();
 
   const at::Tensor qkv = at::linear(query, qkv_weight, qkv_bias).view({batch, tokens, 3, num_head, size});
-  const auto heads = [&](int64_t index) { return qkv.select(2, index).transpose(1, 2); };
+  // In mixed precision the projection's values are bfloat16, and so are those of attention.
+  const bool is_narrow = forms::is_narrow(qkv) && !need_weights;
+  const at::Tensor projected = is_narrow ? forms::narrow(qkv) : qkv;
+  const auto heads = [&](int64_t index) { return projected.select(2, index).transpose(1, 2); };
   const auto hidden = has_mask ? std::optional(additive(*mask, *sizes)) : std::nullopt;
   auto call = attention_call(heads(0), heads(1), heads(2), hidden, std::nullopt);
   TORCH_INTERNAL_ASSERT(call);
-  const auto dst = forms::make_contiguous_result({batch, tokens, embed_dim}, query.options());
+  const auto dst = forms::make_contiguous_result({batch, tokens, embed_dim}, projected.options());
   call->spec.dst = heads_of(dst.data, token_major_strides({batch, num_head, tokens, size}));
   call->spec.nan_when_hidden = true;
   at::Tensor weights;
@@ -123,7 +127,8 @@ std::tuple<at::Tensor, at::Tensor> _native_multi_head_attention(
   run_attention(call->spec);
   if (need_weights && average_attn_weights)
     weights = weights.mean(1);
-  return {at::linear(dst.tensor, proj_weight, proj_bias), weights};
+  const at::Tensor made = is_narrow ? forms::shown_wide(dst.tensor) : dst.tensor;
+  return {at::linear(made, proj_weight, proj_bias), weights};
 }
 
 } // namespace ipex::ops

@@ -131,7 +131,7 @@ std::optional<Product> Product::plan(
     Weights weights,
     const Layout& dst,
     Factors factors,
-    bool has_bias) {
+    onednn::Bias bias) {
   Product product;
   product.alpha_ = factors.alpha;
   product.src_ = std::move(src);
@@ -147,7 +147,7 @@ std::optional<Product> Product::plan(
         product.plan_tiled(*parameter);
         return product;
       }
-      if (product.plan_packed(parameter, dst, has_bias))
+      if (product.plan_packed(parameter, dst, bias))
         return product;
     }
   product.weights_ = std::move(weights).values();
@@ -161,12 +161,12 @@ std::optional<Product> Product::plan(
     product.src_.layout.strides[0] = 0;
     product.src_ = copied(product.src_);
   }
-  if (!product.plan_plain(dst, factors, has_bias))
+  if (!product.plan_plain(dst, factors, bias))
     return std::nullopt;
   const bool slow = packable && rows >= 16 && rows < 320 && layout.sizes[0] >= 256 && in_rows(layout) &&
       layout.strides[0] % 1024 == 0 && product.kernel_->implementation().starts_with("gemm:jit");
   if (slow)
-    product.plan_packed(std::nullopt, dst, has_bias);
+    product.plan_packed(std::nullopt, dst, bias);
   return product;
 }
 
@@ -188,10 +188,10 @@ void Product::plan_tiled(const Weights::Parameter& parameter) {
   tiled_->dst.stride = tiled_->columns;
 }
 
-bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, const Layout& dst, bool has_bias) {
+bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, const Layout& dst, onednn::Bias bias) {
   const Layout seen = parameter ? parameter->layout : transpose(weights_.layout);
   onednn::InnerProduct spec{
-      .rows = dst.sizes[0], .in = seen.sizes[1], .out = seen.sizes[0], .dtype = dst.dtype, .has_bias = has_bias};
+      .rows = dst.sizes[0], .in = seen.sizes[1], .out = seen.sizes[0], .dtype = dst.dtype, .bias = bias};
   auto kernel = onednn::find(spec);
   if (!kernel)
     return false;
@@ -214,12 +214,12 @@ bool Product::plan_packed(const std::optional<Weights::Parameter>& parameter, co
   return true;
 }
 
-bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
+bool Product::plan_plain(Layout dst, Factors factors, onednn::Bias bias) {
   if (!normalize(dst))
     return false;
   const bool swapped = !in_rows(dst);
   if (swapped) { // dst^T = weights^T x src^T
-    if (has_bias)
+    if (bias != onednn::Bias::kNone)
       return false;
     dst = transpose(dst);
     std::swap(src_, weights_);
@@ -231,7 +231,7 @@ bool Product::plan_plain(Layout dst, Factors factors, bool has_bias) {
       .weights = weights_.layout,
       .dst = dst,
       .beta = factors.beta,
-      .has_bias = has_bias,
+      .bias = bias,
       .has_alpha = factors.alpha != 1};
   kernel_ = onednn::find(spec);
   if (factors.beta == 0 && factors.alpha == 1 && !swapped && dst.dense() &&

@@ -56,7 +56,7 @@ class Product {
       Weights weights,
       const onednn::Layout& dst,
       Factors factors = {},
-      bool has_bias = false);
+      onednn::Bias bias = onednn::Bias::kNone);
 
   // `bias` [N], adjacent in memory; only when planned.
   void run(void* dst, const void* bias = nullptr) const;
@@ -86,8 +86,8 @@ class Product {
   // By our own loops.
   void plan_tiled(const Weights::Parameter& parameter);
   // `parameter`: the packed copy stays on it; nothing: a copy of weights_ for this product alone.
-  bool plan_packed(const std::optional<Weights::Parameter>& parameter, const onednn::Layout& dst, bool has_bias);
-  bool plan_plain(onednn::Layout dst, Factors factors, bool has_bias);
+  bool plan_packed(const std::optional<Weights::Parameter>& parameter, const onednn::Layout& dst, onednn::Bias bias);
+  bool plan_plain(onednn::Layout dst, Factors factors, onednn::Bias bias);
 
   forms::Operand src_;
   forms::Operand weights_;

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <torch/library.h>
 
+#include "amp/call.h"
 #include "aten/fallback.h"
 #include "aten/stats.h"
 #include "aten/twin.h"
@@ -89,8 +90,27 @@ struct Entry<Op, scalars, Result(Args...), kernel> {
   static Result run(Args... args) {
     if (C10_UNLIKELY((elsewhere(args, scalars) || ...)))
       return note_reason("an argument is not on ipex"), fallback<Op>(std::forward<Args>(args)...);
+    if constexpr (amp::kPolicy<Op>.precision != amp::Precision::kFloat32) {
+      using Call = amp::Call<Op, Result(Args...)>;
+      if (C10_UNLIKELY(amp::ever_on()) && Call::applies(args...))
+        return Call::in_low_precision(
+            [](amp::Positions wide, Args... operands) -> Result {
+              return compute(wide, std::forward<Args>(operands)...);
+            },
+            std::forward<Args>(args)...);
+    }
+    return compute(0, std::forward<Args>(args)...);
+  }
+
+  // `wide`: results that should be float32 although operands are not.
+  static Result compute([[maybe_unused]] amp::Positions wide, Args... args) {
     if (C10_UNLIKELY(!native_enabled()))
       return note_reason("native kernels are switched off"), fallback<Op>(std::forward<Args>(args)...);
+    if constexpr (amp::kByWayOfFloat<Op> != amp::ByWayOfFloat::kNever) {
+      using Call = amp::Call<Op, Result(Args...)>;
+      if (C10_UNLIKELY(Call::goes_by_way_of_float(args...)))
+        return Call::by_way_of_float(*kernel, wide, std::forward<Args>(args)...);
+    }
     return kernel(std::forward<Args>(args)...);
   }
 };
