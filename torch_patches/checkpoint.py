@@ -34,4 +34,4 @@ def apply() -> None:
 
         return original(ctx, in_mode, *args)
 
-    torch.utils.checkpoint.CheckpointFunction.forward = staticmethod(forward)
+    torch.utils.checkpoint.CheckpointFunction.forward = staticmethod(forward)  # type: ignore[method-assign]

@@ -92,7 +92,7 @@ struct Entry<Op, scalars, Result(Args...), kernel> {
       return note_reason("an argument is not on ipex"), fallback<Op>(std::forward<Args>(args)...);
     if constexpr (amp::kPolicy<Op>.precision != amp::Precision::kFloat32) {
       using Call = amp::Call<Op, Result(Args...)>;
-      if (C10_UNLIKELY(amp::ever_on()) && Call::applies(args...))
+      if (C10_UNLIKELY(amp::ever_on()) && native_enabled() && Call::applies(args...))
         return Call::in_low_precision(
             [](amp::Positions wide, Args... operands) -> Result {
               return compute(wide, std::forward<Args>(operands)...);

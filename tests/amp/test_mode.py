@@ -97,7 +97,11 @@ def test_contexts_pickle() -> None:
         (lambda: ipex.AmpConf(torch.bfloat16, "recipe.json"), ValueError, "only torch.int8 has recipes"),
         (lambda: ipex.AmpConf(torch.bfloat16, 3), TypeError, "E101 got int as configure_file"),
         (lambda: ipex.AutoMixPrecision(torch.bfloat16), TypeError, "E101 got dtype; accepted: ipex.AmpConf"),
-        (lambda: ipex.AutoMixPrecision(BF16, "train"), ValueError, "running_mode='train'; accepted: inference, training"),
+        (
+            lambda: ipex.AutoMixPrecision(BF16, "train"),
+            ValueError,
+            "running_mode='train'; accepted: inference, training",
+        ),
         (lambda: ipex.enable_auto_mixed_precision(torch.float64), ValueError, "E103"),
         (lambda: ipex.enable_auto_mixed_precision(train=1), TypeError, "E101 got int as train"),
         (lambda: ipex.amp.set_policy("aten::sum", "low"), ValueError, "always computes in float32"),

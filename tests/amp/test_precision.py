@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import torch_ipex_device
 import torch_ipex_device as ipex
 
 BF16 = ipex.AmpConf(torch.bfloat16)
@@ -78,6 +79,19 @@ def test_results_are_those_of_explicit_bfloat16(name: str) -> None:
     assert y.stride() == explicit.stride()
     assert torch.equal(y.cpu(), explicit.cpu().float())
     assert torch.equal(x.cpu(), kept[0]) and torch.equal(w.cpu(), kept[1])
+
+
+@pytest.mark.parametrize("name", ["linear", "convolution", "depthwise", "transposed convolution", "mm", "bmm"])
+def test_sums_are_taken_in_float32_and_rounded_once(name: str) -> None:
+    x, w = randn(2, 6, 6, 64).bfloat16(), (randn(64, 64, 3, 3) / 24).bfloat16()
+    with torch.no_grad():
+        got = PROGRAMS[name](x, w).cpu().double()
+        bias = BIAS.to("cpu", torch.float64)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(globals(), "BIAS", bias)
+            exact = PROGRAMS[name](x.cpu().double(), w.cpu().double())
+    # Half a unit in the last of bfloat16's 8 digits, and float32's errors near zero.
+    assert ((got - exact).abs() <= exact.abs() * 2.0**-8 + 1e-4).all()
 
 
 def test_float32_afterwards_is_as_before() -> None:
@@ -219,6 +233,18 @@ def test_real_bfloat16_and_float64_are_left_alone() -> None:
         assert F.linear(x.bfloat16(), torch.eye(64, device="ipex").bfloat16()).dtype == torch.bfloat16
         doubled = F.linear(x.double(), torch.eye(64, device="ipex").double())
     assert torch.equal(doubled.cpu(), x.cpu().double())
+
+
+def test_without_native_kernels_everything_is_float32() -> None:
+    x, layer = randn(4, 64), nn.Linear(64, 64).to("ipex")
+    torch_ipex_device._C.set_native_enabled(False)
+    try:
+        with torch.no_grad(), ipex.AutoMixPrecision(BF16):
+            y = layer(x)
+    finally:
+        torch_ipex_device._C.set_native_enabled(True)
+    assert not is_narrow(y)
+    torch.testing.assert_close(y.cpu(), F.linear(x.cpu(), layer.weight.cpu(), layer.bias.cpu()))
 
 
 def test_native_kernels_run() -> None:

@@ -206,3 +206,20 @@ def test_xpu_mode_accepts_cpu_only():
 def test_git_revisions_name_both_sides():
     revisions = core._get_git_revs()
     assert revisions == {"ipex": torch_ipex_device.__version__, "torch": torch.version.git_version}
+
+
+@pytest.mark.usefixtures("restore_switches")
+def test_mix_bf16_switches_mixed_precision():
+    core.set_execution_mode(True)
+    core.enable_mix_bf16_fp32()
+    try:
+        assert core.get_mix_bf16_fp32() is True
+        assert torch_ipex_device.get_train() is True
+        with torch.no_grad():
+            y = torch.nn.functional.linear(torch.ones(2, 3, device="ipex"), torch.ones(4, 3, device="ipex"))
+        assert core.is_bf16_dil_tensor(y) is True
+    finally:
+        core.disable_mix_bf16_fp32()
+    assert core.get_mix_bf16_fp32() is False
+    assert y.tolist() == [[3.0] * 4] * 2
+    assert core.is_bf16_dil_tensor(y) is False

@@ -1,4 +1,4 @@
-"""The code that README shows runs, and so does the demo."""
+"""The code that pages show runs, and so do the examples and the demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+PAGES = ("README.md", "docs/amp.md")
+BLOCKS = [block for page in PAGES for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py") if path.name != "demo.py")
 
 
 def run(*arguments, folder):
@@ -22,14 +24,21 @@ def run(*arguments, folder):
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_readme_code_runs(block, tmp_path):
+def test_code_of_pages_runs(block, tmp_path):
     done = run("-c", block, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
 
-def test_readme_has_code():
-    assert len(BLOCKS) >= 2
+def test_pages_have_code():
+    assert len(BLOCKS) >= 3
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_example_runs(example, tmp_path):
+    done = run(str(ROOT / "examples" / example), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 @pytest.fixture

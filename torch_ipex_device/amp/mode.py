@@ -58,7 +58,9 @@ class AmpConf:
         _is_on("AmpConf", mixed_dtype)
         if configure_file is not None:
             if not isinstance(configure_file, (str, os.PathLike)):
-                raise error("E101", "AmpConf", f"got {type(configure_file).__name__} as configure_file; accepted: a path")
+                raise error(
+                    "E101", "AmpConf", f"got {type(configure_file).__name__} as configure_file; accepted: a path"
+                )
             raise error("E103", "AmpConf", f"got a configure_file with {mixed_dtype}; only torch.int8 has recipes")
         self.dtype = mixed_dtype
         self.configure_file = configure_file

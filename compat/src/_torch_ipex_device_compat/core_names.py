@@ -9,7 +9,6 @@ LATER: dict[str, str] = {
     "calibration_reset": "INT8 calibration is not available in this version",
     "clear_indicators": "INT8 calibration is not available in this version",
     "enable_int8_calibration": "INT8 calibration is not available in this version",
-    "enable_mix_bf16_fp32": "automatic bfloat16 is not available in this version; use `torch.autocast(\"ipex\", torch.bfloat16)`",
     "enable_mix_int8_fp32": "INT8 is not available in this version",
     "get_int8_configures": "INT8 calibration is not available in this version",
     "load_indicators_file": "INT8 recipes are not available in this version",

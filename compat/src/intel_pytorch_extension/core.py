@@ -34,13 +34,19 @@ def get_auto_dnnl() -> bool:
     return bool(torch_ipex_device._C.native_enabled())
 
 
+def enable_mix_bf16_fp32() -> None:
+    """Switches automatic mixed precision in bfloat16 on for all threads, as `enable_auto_mixed_precision()` does."""
+    torch_ipex_device.enable_auto_mixed_precision(torch.bfloat16, train=_training_mode)
+
+
 def disable_mix_bf16_fp32() -> None:
-    """Does nothing: automatic bfloat16 is off, and cannot be switched on in this version."""
+    """Switches automatic mixed precision off for all threads."""
+    torch_ipex_device.enable_auto_mixed_precision(None, train=_training_mode)
 
 
 def get_mix_bf16_fp32() -> bool:
-    """Returns False: automatic bfloat16 is not available in this version."""
-    return False
+    """Returns whether operators called now compute in bfloat16 by themselves."""
+    return torch_ipex_device.get_auto_mix_precision() == torch.bfloat16
 
 
 def disable_mix_int8_fp32() -> None:
@@ -100,9 +106,10 @@ def is_int8_dil_tensor(tensor: torch.Tensor) -> bool:
 
 
 def is_bf16_dil_tensor(tensor: torch.Tensor) -> bool:
-    """Returns whether the storage is in a bfloat16 physical form; False in this version."""
+    """Returns whether the device holds the values of a float32 tensor in bfloat16 only."""
     _require_tensor("is_bf16_dil_tensor", tensor)
-    return False
+    on_device = tensor.device.type == "ipex" and tensor.dtype == torch.float32
+    return on_device and torch_ipex_device.physical_form(tensor).dtype == "BFloat16"
 
 
 def is_fp32_dil_tensor(tensor: torch.Tensor) -> bool:
