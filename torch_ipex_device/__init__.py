@@ -17,7 +17,7 @@ DEVICE = "ipex:0"
 
 _C = _activate.activate()
 
-from . import amp  # noqa: E402 - needs the library that activate() loads
+from . import amp, optim  # noqa: E402 - they need the library that activate() loads
 from .amp.mode import (  # noqa: E402
     AmpConf,
     AutoMixPrecision,
@@ -38,5 +38,6 @@ __all__ = [
     "explain",
     "get_auto_mix_precision",
     "get_train",
+    "optim",
     "physical_form",
 ]

@@ -260,3 +260,22 @@ def test_native_kernels_run() -> None:
             assert is_narrow(y)
     assert {row.path for row in report.rows} <= {"native", "data movement"}, report
     assert sum(row.materializations for row in report.rows) == 0
+
+
+def test_autocast_casts_first() -> None:
+    x, layer, norm = randn(4, 64), nn.Linear(64, 64).to("ipex"), nn.LayerNorm(64).to("ipex")
+    with torch.no_grad():
+        for outer, inner in (
+            (torch.autocast("ipex", torch.bfloat16), ipex.AutoMixPrecision(BF16)),
+            (ipex.AutoMixPrecision(BF16), torch.autocast("ipex", torch.bfloat16)),
+        ):
+            with torch.autocast("ipex", torch.bfloat16):
+                alone = layer(x), norm(layer(x))
+            with outer, inner:
+                both = layer(x), norm(layer(x))
+                with torch.autocast("ipex", enabled=False):
+                    assert layer(x).dtype == torch.float32
+                    assert is_narrow(layer(x))
+            for a, b in zip(alone, both, strict=True):
+                assert a.dtype == b.dtype
+                assert torch.equal(a.cpu(), b.cpu())

@@ -16,7 +16,7 @@ REPLACEMENTS: dict[str, str] = {
     "LinearRelu": "use `torch.nn.Sequential(torch.nn.Linear(...), torch.nn.ReLU())`",
     "RNN": "use `torch.nn.RNN`; it is no longer replaced",
     "ROIAlign": "use `torchvision.ops.RoIAlign(..., aligned=False)`",
-    "SplitSGD": "use `torch.optim.SGD`; parameters keep their float32 value",
+    "SplitSGD": "use `torch_ipex_device.optim.SplitSGD`",
     "adaptive_avg_pool2d": "use `torch.nn.functional.adaptive_avg_pool2d`",
     "batch_score_nms": "use `torchvision.ops.batched_nms`",
     "embeddingbag": "use `torch.nn.functional.embedding_bag`",
