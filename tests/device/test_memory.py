@@ -21,6 +21,20 @@ import torch_ipex_device
 MIB = 1 << 20
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+def page_faults(plan, times):
+    # Of `times` walks through `plan`: sizes, and which of the tensors alive goes when there are more than four.
+    def step():
+        live = []
+        for size, gone in plan:
+            live.append(torch.empty(size, device="ipex").fill_(1))
+            if len(live) > 4:
+                live.pop(gone)
+    for _ in range(5):
+        step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 """
 
 
@@ -197,18 +211,7 @@ def test_memory_used_long_ago_does_not_wait() -> None:
 def test_the_same_sizes_again_cost_no_page_faults() -> None:
     run_alone("""
         sizes = [1 << 12, 3 << 14, 1 << 20, 5 << 17, 7 << 10, 1 << 18, 9 << 16] * 3
-        def step():
-            live = []
-            for size in sizes:
-                live.append(torch.empty(size, device="ipex").fill_(1))
-                if len(live) > 3:
-                    live.pop(0)
-        for _ in range(5):
-            step()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(20):
-            step()
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        faults = page_faults([(size, 0) for size in sizes], times=20)
         assert faults < 200, faults
     """)
 
@@ -217,19 +220,7 @@ def test_large_sizes_in_any_order_cost_no_page_faults() -> None:
     run_alone("""
         import random
         generator = random.Random(1)
-        plan = [(int(2 ** generator.uniform(18, 23)), generator.randrange(5)) for _ in range(60)]
-        def step():
-            live = []
-            for size, oldest in plan:
-                live.append(torch.empty(size, device="ipex").fill_(1))
-                if len(live) > 5:
-                    live.pop(oldest)
-        for _ in range(5):
-            step()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(5):
-            step()
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        faults = page_faults([(int(2 ** generator.uniform(18, 23)), generator.randrange(4)) for _ in range(60)], times=5)
         assert faults < 200, faults
     """)
 
