@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "core/device.h"
+#include "core/memory_pool.h"
 #include "core/recorder.h"
 #include "forms/order.h"
 #include "fusion/chain.h"
@@ -46,8 +47,9 @@ struct Registry {
 Registry& registry() {
   static auto* instance = [] {
     static auto* made = new Registry();
-    // Registered when the first result is open, after the allocator's handler, and so called before it. The child finds
-    // computed values: the parent's threads, which it lacks, make them.
+    // Handlers run in the reverse order of their registration: the memory pool's, which takes the pool's lock, has to run
+    // after this one, which frees memory. The child finds computed values: the parent's threads, which it lacks, make them.
+    pool_statistics(); // makes the pool
     pthread_atfork(
         [] {
           try {

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import torch_ipex_device as ipex
+from tests.device.programs import run_program
 from tests.forms.test_invariants import READERS as FORM_READERS
 
 from .nets import DEVICE, assert_close, batch_norm, convolution, exact, image, is_open, on_device
@@ -404,6 +405,22 @@ def test_fork(conv, x):
         os._exit(0 if good else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert_close(y, F.relu(plain(conv, x)))
+
+
+def test_fork_when_fusion_was_used_before_any_memory():
+    printed = run_program("""
+        import os, torch, torch_ipex_device
+        torch.ipex.set_eager_fusion(False)
+        torch.ipex.set_eager_fusion(True)
+        conv, x = torch.nn.Conv2d(8, 8, 3).to("ipex"), torch.ones(1, 8, 32, 32).to("ipex")
+        with torch.no_grad():
+            y = torch.relu(conv(x))
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if torch.isfinite(y.cpu()).all() else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """)
+    assert printed == "0"
 
 
 def test_inference_mode(conv, x):
