@@ -31,15 +31,18 @@ std::string format_of(const dnnl::memory::desc& desc) {
   return format;
 }
 
-// Adds what `form` holds beside the plain bytes of `tensor`.
-void add_copies(Description& description, const Form& form, const at::Tensor& tensor) {
-  if (form.physical) {
-    const Physical& physical = *form.physical;
-    description.dtype = onednn::scalar_type(physical.layout.dtype);
-    const auto place =
-        translate(physical.plain, physical.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
-    description.strides = place ? std::optional(c10::DimVector(place->layout.strides_ref())) : std::nullopt;
-  }
+// Where `tensor` lies in the physical bytes of `form`, if there are some.
+void add_physical(Description& description, const Form& form, const at::Tensor& tensor) {
+  if (!form.physical)
+    return;
+  const Physical& physical = *form.physical;
+  description.dtype = onednn::scalar_type(physical.layout.dtype);
+  const auto place =
+      translate(physical.plain, physical.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
+  description.strides = place ? std::optional(c10::DimVector(place->layout.strides_ref())) : std::nullopt;
+}
+
+void add_packed(Description& description, const Form& form) {
   for (const Packed& packed : form.packed) {
     description.packed.push_back(format_of(packed.desc));
     description.packed_bytes += static_cast<int64_t>(packed.buffer->nbytes);
@@ -64,11 +67,14 @@ Description describe(const at::Tensor& tensor) {
     description.dtype = c10::kBFloat16;
     description.strides = c10::DimVector(tensor.strides());
   }
-  add_copies(description, *form, tensor);
+  add_physical(description, *form, tensor);
+  add_packed(description, *form);
   if (form->narrow) {
     if (Form* narrow = Form::of(*form->narrow.unsafeGetStorageImpl())) {
       const Form::Lock narrow_lock(*narrow);
-      add_copies(description, *narrow, tensor);
+      if (form->only_narrow)
+        add_physical(description, *narrow, tensor);
+      add_packed(description, *narrow);
     }
   }
   return description;

@@ -107,6 +107,17 @@ def test_float32_afterwards_is_as_before() -> None:
         assert not is_narrow(layer(narrow))
 
 
+def test_a_bfloat16_copy_beside_float32_values_is_not_what_the_tensor_is() -> None:
+    w = randn(64, 64, 3, 3)
+    with torch.no_grad():
+        x = F.conv2d(randn(2, 64, 8, 8), w)  # float32, in channels-last order
+        before = ipex.physical_form(x)
+        with ipex.AutoMixPrecision(BF16):
+            assert is_narrow(F.conv2d(x, w))
+        after = ipex.physical_form(x)
+    assert (after.dtype, after.strides) == (before.dtype, before.strides) == ("Float", (2304, 1, 384, 64))
+
+
 def test_types_are_promoted_as_pytorch_does() -> None:
     x, w = randn(4, 64), randn(64, 64)
     with torch.no_grad(), ipex.AutoMixPrecision(BF16):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -85,15 +87,29 @@ def in_float64(value: Any) -> Any:
     return value
 
 
+def _by_way_of_float() -> frozenset[str]:
+    """The operators that serve bfloat16 through their float32 kernel, as names of at::_ops."""
+    table = Path(__file__).parents[2] / "csrc" / "amp" / "by_way_of_float.inc"
+    names = re.findall(r"^IPEX_\w+_KERNEL\((\w+)\)", table.read_text(), re.MULTILINE)
+    # Batch norm does so only with float32 parameters, and rows have all of one dtype.
+    return frozenset(name for name in names if "batch_norm" not in name)
+
+
+BY_WAY_OF_FLOAT = _by_way_of_float()
+LOADS_BFLOAT16 = "aten::_scaled_dot_product_flash_attention_for_cpu"  # a loop of ours that converts as it reads
+
+
 def has_kernel(row: Row, dtype: torch.dtype = torch.float32) -> bool:
     """Returns whether the operator has a kernel for the dtype on this instruction set."""
     if row.own:
         return dtype in row.dtypes
     isa = torch_ipex_device._C.cpu_isa()
+    if dtype is torch.bfloat16 and row.operator.removeprefix("aten::").replace(".", "_") in BY_WAY_OF_FLOAT:
+        return True
     if dtype not in row.dtypes or (row.isa and not isa.startswith(row.isa)):
         return False
     if dtype is torch.bfloat16:
-        return isa.startswith("avx512")
+        return isa.startswith("avx512") or row.operator == LOADS_BFLOAT16
     return dtype is torch.float32 or isa.startswith(("avx512_core_fp16", "avx512_core_amx"))
 
 

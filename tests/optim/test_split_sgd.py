@@ -22,7 +22,8 @@ OPTIONS = [
 
 
 def test_splitting_loses_nothing_and_rounds_to_nearest() -> None:
-    value = torch.cat([torch.randn(1000) * 10.0**e for e in range(-38, 39, 4)] + [torch.tensor([0.0, -0.0, 3.4e38])])
+    torch.manual_seed(0)
+    value = torch.cat([torch.randn(1000) * 10.0**e for e in range(-38, 37, 4)] + [torch.tensor([0.0, -0.0, 3.4e38])])
     high, low = split(value.to("ipex"))
     assert (high.dtype, low.dtype) == (torch.bfloat16, torch.int16)
     assert torch.equal(join(high, low).cpu().view(torch.int32), value.view(torch.int32))
