@@ -1,8 +1,6 @@
 // The notice about machines without bfloat16 instructions.
 #include "amp/call.h"
 
-#include <dnnl.hpp>
-
 namespace ipex::amp {
 
 void note_missing_instructions() {

@@ -18,6 +18,7 @@
 
 #include "amp/mode.h"
 #include "amp/policy.h"
+#include "aten/operator_name.h"
 #include "aten/twin.h"
 #include "forms/narrow.h"
 #include "onednn/engine.h"
@@ -120,8 +121,7 @@ struct Call<Op, Result(Args...)> {
   static constexpr bool in_place = std::is_same_v<Result, at::Tensor&>;
 
   static bool applies(const Args&... args) {
-    static const std::string name = *Op::overload_name ? c10::str(Op::name, ".", Op::overload_name) : Op::name;
-    static const std::atomic<Precision>& precision = precision_of(name);
+    static const std::atomic<Precision>& precision = precision_of(full_name<Op>());
     const Precision now = precision.load(std::memory_order_relaxed);
     if (now == Precision::kFloat32 || !current().on())
       return false;

@@ -3,16 +3,12 @@
 
 #include <map>
 
+#include "aten/operator_name.h"
 #include "core/check.h"
 
 namespace ipex::amp {
 
 namespace {
-
-template <class Op>
-std::string name_of() {
-  return *Op::overload_name ? c10::str(Op::name, ".", Op::overload_name) : Op::name;
-}
 
 struct Row {
   Precision initial;
@@ -27,8 +23,8 @@ std::map<std::string, Row>& rows() {
       row.initial = precision;
       row.now = precision;
     };
-#define IPEX_LOW(op, kept, wide) add(name_of<at::_ops::op>(), Precision::kLow);
-#define IPEX_FOLLOW(op, kept, wide) add(name_of<at::_ops::op>(), Precision::kFollow);
+#define IPEX_LOW(op, kept, wide) add(full_name<at::_ops::op>(), Precision::kLow);
+#define IPEX_FOLLOW(op, kept, wide) add(full_name<at::_ops::op>(), Precision::kFollow);
 #include "amp/policy.inc"
 #undef IPEX_FOLLOW
 #undef IPEX_LOW

@@ -6,6 +6,7 @@
 
 #include "amp/call.h"
 #include "aten/fallback.h"
+#include "aten/operator_name.h"
 #include "aten/stats.h"
 #include "aten/twin.h"
 #include "core/recorder.h"
@@ -63,11 +64,6 @@ void describe(std::string&, const NotATensor&) {}
 void note_reason(const char* reason) {
   if (recorder::Call* call = recorder::Call::current())
     call->row.reason = reason;
-}
-
-template <class Op>
-std::string full_name() {
-  return *Op::overload_name ? c10::str(Op::name, ".", Op::overload_name) : Op::name;
 }
 
 template <class Op, bool scalars, class Signature, Signature* kernel>
