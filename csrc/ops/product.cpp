@@ -11,6 +11,8 @@
 // is used again, and weights in training are written after each use. Backward products do not differ.
 // Our own loops (tiled_product.h) reach 87 to 96 with many rows and packed weights; with weights as they lie, which they
 // would have to pack for each product, they are no faster than oneDNN.
+// On Sapphire Rapids (AVX-512, 198 GFLOP/s per core) with weights that are not in the caches, two cores, ours against the
+// inner product: [128,768]x[768,3072] 358 against 305, 32 rows 206 against 195, 8 rows 87 against 78, 4 rows 48 against 49.
 #include "ops/product.h"
 
 #include <ATen/Parallel.h>
@@ -21,6 +23,7 @@
 
 #include "fusion/fused_run.h"
 #include "onednn/engine.h"
+#include "ops/simd.h"
 #include "ops/small_product.h"
 #include "ops/tiled_product.h"
 
@@ -66,13 +69,14 @@ bool in_rows(const Layout& layout) {
   return layout.strides[layout.rank - 1] == 1;
 }
 
-// Whether our own loops serve, and are the faster way. oneDNN's kernel is at its best with few rows, as long as they are
-// short; but a second copy of the weights would cost more than it gains.
+// Whether our own loops serve, and are the faster way. oneDNN's kernel is at its best with few rows, with AVX2 as long as
+// they are short; but a second copy of the weights would cost more than it gains.
 bool tiled_pays(const Weights::Parameter& weights, int64_t rows) {
   constexpr int64_t kManyRows = 96, kSomeRows = 8, kLongRow = 3072;
   const Layout& layout = weights.layout;
+  const bool suits_few_rows = has_avx512_loops() || layout.sizes[1] >= kLongRow;
   return takes_tiled_products(layout.dtype) &&
-      (rows >= kManyRows || (rows >= kSomeRows && layout.sizes[1] >= kLongRow) ||
+      (rows >= kManyRows || (rows >= kSomeRows && suits_few_rows) ||
        forms::is_packed(weights.tensor, layout, panels(layout)));
 }
 

@@ -15,4 +15,8 @@ const simd::Kernels* simd_kernels() {
   return kernels;
 }
 
+bool has_avx512_loops() {
+  return simd_kernels() == &simd::avx512::kKernels;
+}
+
 } // namespace ipex::ops

@@ -8,4 +8,7 @@ namespace ipex::ops {
 // Null below AVX2. Follows oneDNN's choice, and with it IPEX_MAX_ISA and ONEDNN_MAX_CPU_ISA.
 const simd::Kernels* simd_kernels();
 
+// Whether it is the one with AVX-512.
+bool has_avx512_loops();
+
 } // namespace ipex::ops

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "forms/block.h"
+#include "ops/simd.h"
 #include "ops/tiled_product.h"
 
 namespace ipex::ops {
@@ -140,8 +141,9 @@ class Tables {
 };
 
 bool serves(const ConvolutionCall& call) {
-  return takes_tiled_products(call.spec.dst.dtype) && !call.spec.geometry.transposed && call.groups == 1 &&
-      std::min(call.spec.src.sizes[1], call.spec.dst.sizes[1]) >= simd::kPanel;
+  // With AVX-512 oneDNN's are the faster ones (3x3: 143 against 167 ms of a training step of ResNet-50).
+  return takes_tiled_products(call.spec.dst.dtype) && !has_avx512_loops() && !call.spec.geometry.transposed &&
+      call.groups == 1 && std::min(call.spec.src.sizes[1], call.spec.dst.sizes[1]) >= simd::kPanel;
 }
 
 // For each tap the pixel of src that each pixel of dst meets, [taps, images, points].

@@ -15,7 +15,9 @@ namespace ipex::ops {
 
 namespace {
 
-constexpr const char* kImplementation = "ipex:avx2";
+const char* implementation() {
+  return has_avx512_loops() ? "ipex:avx512" : "ipex:avx2";
+}
 
 // Multiplications that pay for waking another thread.
 constexpr int64_t kPerThread = 1 << 18;
@@ -30,28 +32,26 @@ int64_t divide_up(int64_t value, int64_t by) {
   return (value + by - 1) / by;
 }
 
-Blocks cut(const simd::MatrixProduct& p, int64_t threads) {
+Blocks cut(const simd::MatrixProduct& p, int64_t threads, int64_t tile) {
   const int64_t panels = divide_up(p.columns, simd::kPanel);
   if (threads == 1)
     return {p.rows, panels, 1, 1};
-  constexpr int64_t kTile = 12;
   const bool packs = p.operands == simd::MatrixProduct::Operands::gradient;
   const int64_t most = packs ? simd::kPackedBlockRows : simd::kBlockRows;
-  int64_t rows = divide_up(divide_up(p.rows, divide_up(p.rows, most)), kTile) * kTile, width = panels;
+  int64_t rows = divide_up(divide_up(p.rows, divide_up(p.rows, most)), tile) * tile, width = panels;
   const auto count = [&] { return divide_up(p.rows, rows) * divide_up(panels, width); };
   const int64_t narrowest = packs ? 8 : 1;
   while (count() < kBlocksPerThread * threads && width > narrowest)
     width = std::max(narrowest, divide_up(width, 2));
-  while (count() < kBlocksPerThread * threads && rows > 2 * kTile && !packs)
-    rows = divide_up(divide_up(rows, 2), kTile) * kTile;
+  while (count() < kBlocksPerThread * threads && rows > 2 * tile && !packs)
+    rows = divide_up(divide_up(rows, 2), tile) * tile;
   return {rows, width, divide_up(panels, width), divide_up(p.rows, rows)};
 }
 
 } // namespace
 
 bool takes_tiled_products(dnnl::memory::data_type dtype) {
-  static const bool here = simd_kernels() == &simd::avx2::kKernels;
-  return here && dtype == dnnl::memory::data_type::f32;
+  return simd_kernels() != nullptr && dtype == dnnl::memory::data_type::f32;
 }
 
 dnnl::memory::desc panels(const onednn::Layout& weights) {
@@ -63,9 +63,9 @@ dnnl::memory::desc panels(const onednn::Layout& weights) {
 }
 
 TiledExecution::TiledExecution(const char* primitive, c10::function_ref<std::string()> problem)
-    : log_(primitive, kImplementation, problem) {
+    : log_(primitive, implementation(), problem) {
   if (C10_UNLIKELY(recorder::active()))
-    recorder::note_primitive(primitive, kImplementation);
+    recorder::note_primitive(primitive, implementation());
 }
 
 void run_tiled(const simd::MatrixProduct& product) {
@@ -78,7 +78,7 @@ void run_tiled(const simd::MatrixProduct& product, c10::function_ref<void(const 
   const int64_t work = product.rows * product.columns * product.depth;
   const int64_t threads =
       at::in_parallel_region() ? 1 : std::clamp<int64_t>(work / kPerThread, 1, at::get_num_threads());
-  const Blocks blocks = cut(product, threads);
+  const Blocks blocks = cut(product, threads, kernels.tile_rows);
   const int64_t panels = divide_up(product.columns, simd::kPanel), count = blocks.across * blocks.down;
   std::atomic<int64_t> next{0};
   const auto work_off = [&](int64_t, int64_t) {

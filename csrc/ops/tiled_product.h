@@ -11,8 +11,8 @@
 
 namespace ipex::ops {
 
-// Whether they are faster than oneDNN's kernels here. oneDNN 3.2 leaves up to a third of the arithmetic unused with AVX2,
-// next to nothing with AVX-512.
+// Whether they serve here. oneDNN 3.2 leaves up to a third of the arithmetic unused with AVX2 and up to a quarter with
+// AVX-512, where weights come from far away.
 bool takes_tiled_products(dnnl::memory::data_type dtype);
 
 // The packed layout of weights [N, K] or [N, K, 1...]: panels of 16 outputs, [N / 16, K, 16].

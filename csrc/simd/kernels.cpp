@@ -18,6 +18,7 @@ const Kernels kKernels{
     recurrent_backward_state,
     matrix_product_scratch,
     matrix_product,
+    kTileRows,
     sum_rows,
 };
 

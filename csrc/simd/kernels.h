@@ -137,9 +137,10 @@ struct Kernels {
   void (*recurrent_backward_gates)(const RecurrentBackward& call, int64_t step, int64_t begin, int64_t end);
   void (*recurrent_backward_state)(const RecurrentBackward& call, int64_t step, int64_t begin, int64_t end);
 
-  // Work memory for one thread, in bytes, and the product.
+  // Work memory for one thread, in bytes, the product, and the rows that it takes at a time.
   int64_t (*matrix_product_scratch)();
   void (*matrix_product)(const MatrixProduct& product, const ProductBlock& block, float* scratch);
+  int64_t tile_rows;
 
   // sums[c] = sum of rows[r][c] over all r.
   void (*sum_rows)(const float* rows, int64_t count, int64_t columns, float* sums);

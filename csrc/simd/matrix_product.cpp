@@ -1,8 +1,9 @@
 // Products of matrices with one factor in panels of 16 columns; a panel stays in the nearest cache while the rows pass.
 //
-// A tile of 6 rows by 16 columns (12 by 16 with AVX-512) stays in registers for a chunk of the depth. Rows are read
+// A tile of 6 rows by one panel (14 rows by two with AVX-512) stays in registers for a chunk of the depth. Rows are read
 // where they lie; only what lies across the depth is copied first, through pointers when it is pixels under a
-// convolution's kernel (as in Dukhan, "The Indirect Convolution Algorithm", 2019). Weights and rows are fetched ahead.
+// convolution's kernel (as in Dukhan, "The Indirect Convolution Algorithm", 2019). Weights are fetched ahead,
+// a line at a time between multiplications: in bursts they would wait for each other.
 #include "simd/matrix_product.h"
 
 namespace ipex::simd::IPEX_SIMD {
@@ -10,7 +11,6 @@ namespace ipex::simd::IPEX_SIMD {
 namespace {
 
 constexpr int kVectors = kPanel / kLanes;
-constexpr int kTileRows = 12 / kVectors;
 // A chunk of the depth: a panel of it and a block of rows stay in the second cache. (256 to 512 are no faster: the sums are
 // then read and written more often than the first cache makes up for.)
 constexpr int64_t kChunk = 768;
@@ -32,89 +32,95 @@ inline T* row_of(const Rows<T>& rows, int64_t r) {
   return rows.table ? rows.table[r] : rows.first + r * rows.stride;
 }
 
-// Lines of memory that are asked for ahead of their use, a few at a time: `per_row` of them every `stride` bytes.
-struct Fetch {
-  const char* row = nullptr;
-  int64_t stride = 0;
-  int64_t per_row = 1;
-  int64_t lines = 0;
-  int64_t next = 0; // in the row
-
-  void ask(int64_t count) {
-    for (count = least(count, lines), lines -= count; count > 0; --count) {
-      __builtin_prefetch(row + 64 * next, 0, 2);
-      if (++next == per_row) {
-        next = 0;
-        row += stride;
-      }
-    }
-  }
-};
-
 struct Tile {
   const float* left; // [rows, depth], of the chunk
   int64_t left_stride;
-  const float* right; // [depth, 16], of the chunk
+  const float* right; // [panels, depth, 16], of the chunk
+  int64_t right_stride; // from panel to panel
+  int64_t panels;
   int64_t depth;
   float* dst[kTileRows];
-  const float* initial; // 16 numbers that the sums start with; null: what dst holds
+  const float* initial; // numbers of the panels that the sums start with; null: what dst holds
   int64_t columns; // that dst has
+  const float* ahead; // asked for meanwhile: a line for every kLinePer elements of the depth
 };
 
-template <int kRows>
+// Elements of the depth per line that is asked for ahead: between the multiplications there is room for so many.
+constexpr int64_t kLinePer = kTilePanels == 1 ? 8 : 4;
+
+template <int kRows, int kPanels>
 inline __attribute__((always_inline)) void run(const Tile& t, int64_t row) {
-  V acc[kRows][kVectors];
-  float edge[kPanel] = {};
+  constexpr int64_t kColumns = kPanels * kPanel;
+  V acc[kRows][kPanels][kVectors];
+  float edge[kColumns] = {};
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     const float* from = t.initial ? t.initial : t.dst[r];
-    if (!t.initial && t.columns < kPanel) {
+    if (!t.initial && t.columns < kColumns) {
       for (int64_t c = 0; c < t.columns; ++c)
         edge[c] = from[c];
       from = edge;
     }
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v)
-      acc[r][v] = load(from + v * kLanes);
+    for (int p = 0; p < kPanels; ++p)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v)
+        acc[r][p][v] = load(from + p * kPanel + v * kLanes);
   }
   const float* left[kRows];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
     left[r] = t.left + (row + r) * t.left_stride;
   const float* right = t.right;
-#pragma GCC unroll 4
-  for (int64_t k = 0; k < t.depth; ++k, right += kPanel) {
-    V b[kVectors];
+  const float* ahead = t.ahead;
+  const auto step = [&](int64_t k) __attribute__((always_inline)) {
+    V b[kPanels][kVectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v)
-      b[v] = load(right + v * kLanes);
+    for (int p = 0; p < kPanels; ++p)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v)
+        b[p][v] = load(right + p * t.right_stride + v * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
       const V a = splat(left[r][k]);
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v)
-        acc[r][v] += a * b[v];
+      for (int p = 0; p < kPanels; ++p)
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v)
+          acc[r][p][v] += a * b[p][v];
     }
+    right += kPanel;
+  };
+  int64_t k = 0;
+  for (; k + kLinePer <= t.depth; k += kLinePer, ahead += kLine) {
+    __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < kLinePer; ++i)
+      step(k + i);
   }
+  for (; k < t.depth; ++k)
+    step(k);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    float* to = t.columns < kPanel ? edge : t.dst[r];
+    float* to = t.columns < kColumns ? edge : t.dst[r];
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v)
-      store(to + v * kLanes, acc[r][v]);
-    if (t.columns < kPanel)
+    for (int p = 0; p < kPanels; ++p)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v)
+        store(to + p * kPanel + v * kLanes, acc[r][p][v]);
+    if (t.columns < kColumns)
       for (int64_t c = 0; c < t.columns; ++c)
         t.dst[r][c] = edge[c];
   }
 }
 
-template <int kRows>
+template <int kRows, int kPanels>
 inline void run_some(const Tile& t, int64_t row, int64_t rows) {
   if constexpr (kRows > 0) {
     if (rows == kRows)
-      run<kRows>(t, row);
+      run<kRows, kPanels>(t, row);
     else
-      run_some<kRows - 1>(t, row, rows);
+      run_some<kRows - 1, kPanels>(t, row, rows);
   }
 }
 
@@ -201,18 +207,27 @@ Chunk next_chunk(int64_t depth, int64_t first, int64_t longest) {
   return {first, least(round_up((depth + parts - 1) / parts, 4), depth - first)};
 }
 
-// The tiles of one panel in a block of rows.
-void run_panel(Tile& t, const MatrixProduct& p, int64_t row, int64_t rows, int64_t panel, Fetch& left, Fetch& right) {
+// The tiles of t.panels panels in a block of rows. `next`: the panels after them; null: there are none to ask for.
+void run_panels(Tile& t, const MatrixProduct& p, int64_t row, int64_t rows, int64_t panel, const float* next) {
   const int64_t column = panel * kPanel;
-  t.columns = least(kPanel, p.columns - column);
-  const int64_t right_lines = right.lines / ((rows + kTileRows - 1) / kTileRows) + 1;
+  t.columns = least(t.panels * kPanel, p.columns - column);
+  const int64_t lines = t.depth / kLinePer; // that a tile asks for
+  int64_t asked = 0, next_panel = 0;
   for (int64_t r = 0, count; r < rows; r += count) {
     count = tile_rows(rows - r);
     for (int64_t i = 0; i < count; ++i)
       t.dst[i] = row_of(p.dst, row + r + i) + column;
-    left.ask(kTileRows * left.per_row);
-    right.ask(right_lines);
-    run_some<kTileRows>(t, r, count);
+    if (next && asked >= t.depth) {
+      asked = 0;
+      if (++next_panel == t.panels)
+        next = nullptr;
+    }
+    t.ahead = next ? next + next_panel * t.right_stride + asked * kLine : t.right;
+    asked += lines;
+    if (t.panels == kTilePanels)
+      run_some<kTileRows, kTilePanels>(t, r, count);
+    else
+      run_some<kTileRows, 1>(t, r, count);
   }
 }
 
@@ -223,24 +238,20 @@ void multiply_weights(const MatrixProduct& p, const ProductBlock& block, const C
   t.depth = chunk.depth;
   t.left = p.left.first + block.first_row * p.left.stride + chunk.first;
   t.left_stride = p.left.stride;
-  // The first panel meets rows that come from far away.
-  Fetch left;
-  left.row = reinterpret_cast<const char*>(t.left + kTileRows * t.left_stride);
-  left.stride = p.left.stride * static_cast<int64_t>(sizeof(float));
-  left.per_row = (chunk.depth + kLine - 1) / kLine;
-  left.lines = left.per_row * (rows > kTileRows ? rows - kTileRows : 0);
   const float* chunks = p.right.first + chunk.first * kPanel;
-  for (int64_t c = block.first_panel; c < block.last_panel; ++c) {
+  t.right_stride = p.right.stride;
+  for (int64_t c = block.first_panel; c < block.last_panel; c += t.panels) {
+    t.panels = least(kTilePanels, block.last_panel - c);
     t.right = chunks + c * p.right.stride;
-    const float* next = c + 1 < block.last_panel ? t.right + p.right.stride
+    const int64_t after = c + t.panels;
+    const float* next = after < block.last_panel ? chunks + after * p.right.stride
                                                  : chunks + block.first_panel * p.right.stride + chunk.depth * kPanel;
-    Fetch right{reinterpret_cast<const char*>(next), 0, chunk.depth + 1, chunk.depth, 0};
-    float initial[kPanel] = {};
+    float initial[kTilePanels * kPanel] = {};
     if (begins && p.bias)
-      for (int64_t i = 0; i < least(kPanel, p.columns - c * kPanel); ++i)
+      for (int64_t i = 0; i < least(t.panels * kPanel, p.columns - c * kPanel); ++i)
         initial[i] = p.bias[c * kPanel + i];
     t.initial = begins ? initial : nullptr;
-    run_panel(t, p, block.first_row, rows, c, left, right);
+    run_panels(t, p, block.first_row, rows, c, next);
   }
 }
 
@@ -251,7 +262,7 @@ void multiply_gradient(
     const Chunk& chunk,
     int64_t rows,
     float* scratch) {
-  const float zeros[kPanel] = {};
+  const float zeros[kTilePanels * kPanel] = {};
   float* const left = scratch + kTogether * kPackedChunk * kPanel;
   pack_left(p.left, chunk.first, chunk.depth, block.first_row, rows, left);
   Tile t;
@@ -259,12 +270,14 @@ void multiply_gradient(
   t.left = left;
   t.left_stride = chunk.depth + kRowGap;
   t.initial = chunk.first == 0 && !p.accumulate ? zeros : nullptr;
-  Fetch nothing;
   for (int64_t c = block.first_panel; c < block.last_panel;) {
     const int64_t count = pack_right(p, chunk, c, block.last_panel, scratch);
     t.right = scratch;
-    for (int64_t end = c + count; c < end; ++c, t.right += chunk.depth * kPanel)
-      run_panel(t, p, block.first_row, rows, c, nothing, nothing);
+    t.right_stride = chunk.depth * kPanel;
+    for (const int64_t end = c + count; c < end; c += t.panels, t.right += t.panels * t.right_stride) {
+      t.panels = least(kTilePanels, end - c);
+      run_panels(t, p, block.first_row, rows, c, nullptr);
+    }
   }
 }
 
