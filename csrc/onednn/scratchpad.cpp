@@ -3,7 +3,12 @@
 
 #include <c10/core/impl/alloc_cpu.h>
 
+#include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
+
 #include <memory>
+
+#include "core/check.h"
 
 namespace ipex::onednn {
 
@@ -24,7 +29,11 @@ void* scratchpad(size_t bytes) {
   if (bytes > buffer.bytes || wasteful) {
     buffer.bytes = 0;
     buffer.memory.reset(); // before the new one is taken: the contents are not needed
-    buffer.memory.reset(c10::alloc_cpu(bytes));
+    try {
+      buffer.memory.reset(c10::alloc_cpu(bytes));
+    } catch (const c10::Error&) {
+      raise(ErrorCode::E201, "work memory of a kernel", c10::str("tried to allocate ", bytes, " bytes"));
+    }
     buffer.bytes = bytes;
   }
   return buffer.memory.get();

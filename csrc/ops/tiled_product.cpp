@@ -36,7 +36,7 @@ Blocks cut(const simd::MatrixProduct& p, int64_t threads, int64_t tile) {
   const int64_t panels = divide_up(p.columns, simd::kPanel);
   if (threads == 1)
     return {p.rows, panels, 1, 1};
-  const bool packs = p.operands == simd::MatrixProduct::Operands::gradient;
+  const bool packs = p.packs();
   const int64_t most = packs ? simd::kPackedBlockRows : simd::kBlockRows;
   int64_t rows = divide_up(divide_up(p.rows, divide_up(p.rows, most)), tile) * tile, width = panels;
   const auto count = [&] { return divide_up(p.rows, rows) * divide_up(panels, width); };
@@ -74,7 +74,8 @@ void run_tiled(const simd::MatrixProduct& product) {
 
 void run_tiled(const simd::MatrixProduct& product, c10::function_ref<void(const simd::ProductBlock&)> finish) {
   const simd::Kernels& kernels = *simd_kernels();
-  const auto scratch = static_cast<size_t>(kernels.matrix_product_scratch());
+  const bool packs = product.packs();
+  const auto scratch = packs ? static_cast<size_t>(kernels.matrix_product_scratch()) : 0;
   const int64_t work = product.rows * product.columns * product.depth;
   const int64_t threads =
       at::in_parallel_region() ? 1 : std::clamp<int64_t>(work / kPerThread, 1, at::get_num_threads());
@@ -82,7 +83,7 @@ void run_tiled(const simd::MatrixProduct& product, c10::function_ref<void(const 
   const int64_t panels = divide_up(product.columns, simd::kPanel), count = blocks.across * blocks.down;
   std::atomic<int64_t> next{0};
   const auto work_off = [&](int64_t, int64_t) {
-    auto* memory = static_cast<float*>(onednn::scratchpad(scratch));
+    auto* memory = packs ? static_cast<float*>(onednn::scratchpad(scratch)) : nullptr;
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
       const int64_t row = i % blocks.down * blocks.rows, panel = i / blocks.down * blocks.panels;
       const simd::ProductBlock block{

@@ -112,6 +112,11 @@ struct MatrixProduct {
   Rows<float> dst;
   const float* bias = nullptr; // [columns]
   int64_t group = 0; // columns that share a table, a multiple of 16; 0: all
+
+  // Whether operands are packed on the way, into work memory.
+  bool packs() const {
+    return operands == Operands::gradient;
+  }
 };
 
 // The part of dst that one call makes; panels are 16 columns.

@@ -289,7 +289,7 @@ int64_t matrix_product_scratch() {
 }
 
 void matrix_product(const MatrixProduct& p, const ProductBlock& block, float* scratch) {
-  const bool packs = p.operands == MatrixProduct::Operands::gradient;
+  const bool packs = p.packs();
   const int64_t most_rows = packs ? kPackedBlockRows : kBlockRows;
   ProductBlock part = block;
   for (int64_t rows; part.first_row < block.last_row; part.first_row += rows) {

@@ -50,7 +50,7 @@ with torch.no_grad():
     [
         ("nn.Conv2d(64, 96, 5, padding=2)", "4, 64, 56, 56"),
         ("nn.ConvTranspose2d(64, 32, 3, 2)", "2, 64, 56, 56"),
-        ("nn.Linear(2048, 700)", "20, 2048"),
+        ("nn.Linear(8192, 700)", "5, 8192"),
     ],
 )
 def test_no_address_space(module, shape, read):
