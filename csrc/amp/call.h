@@ -152,6 +152,41 @@ struct Call<Op, Result(Args...)> {
       return make(compute, std::index_sequence_for<Args...>(), args...);
   }
 
+  // Whether the kernel can read some operands as the bfloat16 that they are held in, beside float32 ones.
+  static bool mixes(const Args&... args) {
+    bool narrow = false, wide = false;
+    size_t position = 0;
+    const auto look = [&](const auto& arg) {
+      const bool is_target = in_place && position++ == 0;
+      each_tensor(arg, [&](const at::Tensor& tensor) {
+        if (tensor.dim() == 0 || !is_wide(tensor))
+          return;
+        const bool is_narrow = !is_target && forms::is_only_narrow(tensor);
+        narrow = narrow || is_narrow;
+        wide = wide || !is_narrow;
+      });
+    };
+    (look(args), ...);
+    return narrow && wide;
+  }
+
+  template <class Compute>
+  static Result in_mixed_precision(Compute compute, Args... args) {
+    return [&]<size_t... i>(std::index_sequence<i...>) -> Result {
+      std::tuple<Converted<Args>...> operands{Converted<Args>(args, [](const at::Tensor& tensor) {
+        const bool is_target = in_place && i == 0;
+        const bool reads_narrow = !is_target && tensor.dim() > 0 && is_wide(tensor) && forms::is_only_narrow(tensor);
+        return reads_narrow ? forms::narrow(tensor) : tensor;
+      })...};
+      if constexpr (in_place) {
+        std::apply([&](auto&... operand) { compute(operand.get()...); }, operands);
+        return const_cast<at::Tensor&>(std::get<0>(std::forward_as_tuple(args...)));
+      } else {
+        return std::apply([&](auto&... operand) { return compute(operand.get()...); }, operands);
+      }
+    }(std::index_sequence_for<Args...>());
+  }
+
   // Whether the kernel has to be given float32 instead of bfloat16: operands are bfloat16, those that are kept float32,
   // and no result type is asked for.
   static bool goes_by_way_of_float(const Args&... args) {

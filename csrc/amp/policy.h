@@ -56,6 +56,16 @@ inline constexpr Policy kPolicy{};
 #undef IPEX_FOLLOW
 #undef IPEX_LOW
 
+// Whether the kernel takes bfloat16 tensors beside float32 ones, for a float32 result.
+template <class Op>
+inline constexpr bool kMixes = false;
+
+#define IPEX_MIXES(op) \
+  template <>          \
+  inline constexpr bool kMixes<at::_ops::op> = true;
+#include "amp/mixes.inc"
+#undef IPEX_MIXES
+
 enum class ByWayOfFloat : uint8_t { kNever, kWithoutOneDnn, kAlways };
 
 // The row of by_way_of_float.inc.

@@ -168,9 +168,21 @@ void Form::install_narrow(c10::StorageImpl& storage, const c10::Storage& narrow)
   watch(storage);
 }
 
+void Form::close_narrow() {
+  c10::StorageImpl& source = *narrow.unsafeGetStorageImpl();
+  Form* form = of(source);
+  if (form == nullptr)
+    return;
+  const Lock lock(*form);
+  form->close(source);
+  if (form->finished_)
+    finished_ = std::move(form->finished_); // destroyed after this lock too
+}
+
 void Form::widen(c10::StorageImpl& storage) {
   if (!only_narrow)
     return;
+  close_narrow();
   c10::StorageImpl& source = *narrow.unsafeGetStorageImpl();
   c10::DataPtr made = allocate(storage.nbytes());
   auto* values = static_cast<float*>(made.get());
@@ -198,13 +210,16 @@ void Form::values_changed_narrow(c10::StorageImpl& storage) {
   ++generation;
   computed_narrow = true;
   physical.reset();
-  if (plain) // somebody may have a pointer to the bytes: they follow
-    to_wide(
-        plain_bytes(*narrow.unsafeGetStorageImpl()),
-        static_cast<float*>(storage._mutable_data_ptr_no_checks().get()),
-        static_cast<int64_t>(storage.nbytes() / sizeof(float)));
-  else
+  if (!plain) {
     only_narrow = true;
+    return;
+  }
+  // Somebody may have a pointer to the bytes: they follow.
+  close_narrow();
+  to_wide(
+      plain_bytes(*narrow.unsafeGetStorageImpl()),
+      static_cast<float*>(storage._mutable_data_ptr_no_checks().get()),
+      static_cast<int64_t>(storage.nbytes() / sizeof(float)));
 }
 
 void Form::refill(c10::StorageImpl& storage) {

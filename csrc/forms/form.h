@@ -113,6 +113,9 @@ class Form {
   // Makes float32 values, plain or physical, if there are only narrow ones. Called with the lock held.
   void widen(c10::StorageImpl& storage);
 
+  // Computes the narrow values if they are open. Called with the lock held.
+  void close_narrow();
+
   // Says that a kernel wrote into `narrow`. Called with the lock held.
   void values_changed_narrow(c10::StorageImpl& storage);
 

@@ -76,6 +76,14 @@ bool is_narrow(const at::Tensor& tensor) {
   return form->computed_narrow;
 }
 
+bool is_only_narrow(const at::Tensor& tensor) {
+  Form* form = tensor.scalar_type() == at::kFloat ? Form::of(storage_of(tensor)) : nullptr;
+  if (form == nullptr)
+    return false;
+  const Form::Lock lock(*form);
+  return form->only_narrow;
+}
+
 at::Tensor narrow(const at::Tensor& tensor) {
   c10::StorageImpl& storage = storage_of(tensor);
   Form* form = tensor.numel() == 0 ? nullptr : Form::make(storage);

@@ -17,6 +17,9 @@ namespace ipex::forms {
 // Whether the values were last computed in bfloat16. Reading them in whatever way does not change that.
 bool is_narrow(const at::Tensor& tensor);
 
+// Whether there are no float32 values: reading them would make them.
+bool is_only_narrow(const at::Tensor& tensor);
+
 // The values of the float32 `tensor` as bfloat16, rounded to nearest even where they are not that already; perhaps kept
 // on the storage. Not to be written.
 at::Tensor narrow(const at::Tensor& tensor);

@@ -10,10 +10,14 @@
 
 #include "core/recorder.h"
 #include "forms/operand.h"
+#include "onednn/engine.h"
 
 namespace ipex::fusion {
 
 namespace {
+
+// At least what two roundings to bfloat16, of the primitive and of the steps after it, add to a magnitude.
+constexpr double kRounded = 1.01;
 
 std::string label(const char* base, c10::ArrayRef<const PostOp*> steps) {
   std::string text = base;
@@ -46,7 +50,7 @@ forms::Operand Chain::values(Storage storage, const onednn::Layout& layout) cons
   at::Tensor tensor = at::detail::make_tensor<c10::TensorImpl>(
       c10::Storage(std::move(storage)),
       c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
-      caffe2::TypeMeta::Make<float>());
+      c10::scalarTypeToTypeMeta(onednn::scalar_type(plain_.dtype)));
   // Sizes differ only if values lie in row-major order.
   const bool reshaped = plain_.sizes_ref() != layout.sizes_ref();
   const auto sizes = layout.sizes_ref();
@@ -79,13 +83,13 @@ float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical,
     call.emplace(label(source ? "" : base_->name(), steps), base_->arguments, recorder::Time::kApart);
     call->row.reason = reason;
   }
-  auto* const dst = const_cast<float*>(static_cast<const float*>(physical.data));
-  const float* from = dst;
+  void* const dst = const_cast<void*>(physical.data);
+  const void* from = dst;
   forms::Operand operand;
   Base::Done done{0, std::numeric_limits<double>::infinity()};
   if (source) {
     operand = chain->parent_->values(std::move(source), physical.layout);
-    from = static_cast<const float*>(operand.data);
+    from = operand.data;
   } else {
     done = base_->run(dst, steps);
     counters().fused.fetch_add(static_cast<int64_t>(done.steps), std::memory_order_relaxed);
@@ -98,6 +102,8 @@ float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical,
     apply(left, from, dst, physical.layout);
   for (const PostOp* step : left)
     done.bound = step->bound_after(done.bound);
+  if (physical.layout.dtype == dnnl::memory::data_type::bf16)
+    done.bound *= kRounded;
   if (is_read) {
     const std::lock_guard lock(mutex_);
     kept_ = Storage::reclaim_copy(&storage);

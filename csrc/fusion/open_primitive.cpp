@@ -16,6 +16,7 @@
 #include "core/recorder.h"
 #include "forms/order.h"
 #include "fusion/chain.h"
+#include "onednn/engine.h"
 
 namespace ipex::fusion {
 
@@ -117,7 +118,7 @@ Made make(
   static c10::Allocator* allocator = c10::GetAllocator(kDeviceType);
   const Chain* const before = parent.get();
   at::Tensor tensor = at::detail::empty_strided_generic(
-      sizes, strides, allocator, c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), at::kFloat);
+      sizes, strides, allocator, c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), onednn::scalar_type(layout.dtype));
   const auto plain = onednn::Layout::strided(layout.dtype, sizes, strides);
   const auto storage = tensor.storage().getWeakStorageImpl();
   auto chain = std::make_shared<Chain>(storage, std::move(base), std::move(parent), plain);
@@ -131,10 +132,15 @@ Made make(
   return {std::move(tensor), std::move(chain)};
 }
 
+// Whether the values of `tensor` are those of the storage, from its begin on.
+bool begins(const at::Tensor& tensor, const onednn::Layout& plain) {
+  return tensor.storage_offset() == 0 && tensor.scalar_type() == onednn::scalar_type(plain.dtype) &&
+      !tensor.is_conj() && !tensor.is_neg();
+}
+
 // Whether `tensor` shows the whole storage as it was made.
 bool covers(const at::Tensor& tensor, const onednn::Layout& plain) {
-  return tensor.storage_offset() == 0 && tensor.scalar_type() == at::kFloat && tensor.sizes() == plain.sizes_ref() &&
-      tensor.strides() == plain.strides_ref() && !tensor.is_conj() && !tensor.is_neg();
+  return begins(tensor, plain) && tensor.sizes() == plain.sizes_ref() && tensor.strides() == plain.strides_ref();
 }
 
 forms::Form* form_of(const at::Tensor& tensor) {
@@ -148,9 +154,8 @@ bool reshapes(const at::Tensor& tensor, const forms::Physical& physical) {
   const auto in_order = [](const onednn::Layout& layout) {
     return forms::same_order(layout.sizes_ref(), layout.strides_ref(), forms::row_major_strides(layout.sizes_ref()));
   };
-  return tensor.storage_offset() == 0 && tensor.scalar_type() == at::kFloat && tensor.is_contiguous() &&
-      tensor.numel() == physical.plain.elements() && tensor.dim() <= onednn::Layout::kMaxRank && !tensor.is_conj() &&
-      !tensor.is_neg() && in_order(physical.plain) && in_order(physical.layout);
+  return begins(tensor, physical.plain) && tensor.is_contiguous() && tensor.numel() == physical.plain.elements() &&
+      tensor.dim() <= onednn::Layout::kMaxRank && in_order(physical.plain) && in_order(physical.layout);
 }
 
 // An open tensor that can grow.
@@ -204,13 +209,16 @@ bool any_open() {
 bool may_open(std::initializer_list<const at::Tensor*> tensors) {
   if (!enabled())
     return false;
+  const auto dtype = (*tensors.begin())->scalar_type();
+  if (dtype != at::kFloat && (dtype != at::kBFloat16 || !onednn::supports(dtype)))
+    return false;
   return !at::GradMode::is_enabled() || std::none_of(tensors.begin(), tensors.end(), [](const at::Tensor* tensor) {
     return tensor->defined() && tensor->requires_grad();
   });
 }
 
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy) {
-  constexpr int64_t kMostCopied = 64 << 10; // bytes; copying them costs less than not fusing
+  constexpr size_t kMostCopied = 64 << 10; // bytes; copying them costs less than not fusing
   if (operand.owner.defined())
     return Held{std::move(operand), {}};
   const c10::Storage& storage = tensor.storage();
@@ -221,7 +229,8 @@ std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool 
     if (!form->exposed)
       return Held{std::move(operand), storage};
   }
-  if (!may_copy || operand.layout.elements() * static_cast<int64_t>(sizeof(float)) > kMostCopied)
+  const auto nbytes = operand.layout.elements() * dnnl::memory::data_type_size(operand.layout.dtype);
+  if (!may_copy || nbytes > kMostCopied)
     return std::nullopt;
   const c10::DimVector strides(operand.strides());
   return Held{forms::copy(operand, strides), {}};
@@ -233,7 +242,7 @@ at::Tensor open(
     c10::IntArrayRef sizes,
     c10::IntArrayRef strides,
     c10::IntArrayRef physical) {
-  const auto layout = onednn::Layout::strided(dnnl::memory::data_type::f32, sizes, physical);
+  const auto layout = onednn::Layout::strided(reads.front().operand.layout.dtype, sizes, physical);
   auto made = make(std::move(base), nullptr, std::nullopt, sizes, strides, layout);
   for (const Held& held : reads)
     add_dependent(held, made.chain);

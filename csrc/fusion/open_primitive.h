@@ -56,13 +56,15 @@ IPEX_API void set_enabled(bool enabled);
 // Whether anything may be open; cheap.
 bool any_open();
 
-// Whether a primitive over these tensors may be left open: not while gradients are recorded.
+// Whether a primitive over these tensors, the first of which is its source, may be left open: of float32 or bfloat16, and
+// not while gradients are recorded.
 bool may_open(std::initializer_list<const at::Tensor*> tensors);
 
 // `operand` as forms::read gave it for `tensor`, if it can be kept until later; perhaps a copy if it `may_copy` few values.
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy = true);
 
-// A new float32 tensor that shows `strides` and lies as `physical` says, with the values that `base` computes of `reads`.
+// A new tensor that shows `strides` and lies as `physical` says, with the values that `base` computes of `reads`. It has
+// the dtype of the first of these.
 at::Tensor open(
     std::shared_ptr<const Base> base,
     c10::ArrayRef<Held> reads,

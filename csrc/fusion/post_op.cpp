@@ -88,7 +88,7 @@ bool is_mul(const vec::Pointwise& call) {
 }
 
 double largest(const std::vector<float>& values) {
-  return largest_magnitude(values.data(), static_cast<int64_t>(values.size()));
+  return largest_magnitude(values.data(), static_cast<int64_t>(values.size()), dnnl::memory::data_type::f32);
 }
 
 double checked(double bound) {
@@ -169,14 +169,14 @@ double PostOp::bound_after(double bound) const {
 }
 
 void PostOp::run(const float* src, float* dst, int64_t offset, int64_t count) const {
-  src += offset;
-  dst += offset;
   switch (kind) {
     case Kind::kUnary:
       return call.function.run(dst, &src, count, call.parameters.data());
     case Kind::kScalar:
       return vec::row_functions().linear(src, dst, count, scale, shift);
     case Kind::kBinary: {
+      if (other.operand.layout.dtype == dnnl::memory::data_type::bf16)
+        return run_with_bfloat16(src, dst, static_cast<const uint16_t*>(other.operand.data) + offset, count);
       const float* const sources[] = {src, static_cast<const float*>(other.operand.data) + offset};
       return call.function.run(dst, sources, count, call.parameters.data());
     }
@@ -188,23 +188,43 @@ void PostOp::run(const float* src, float* dst, int64_t offset, int64_t count) co
   }
 }
 
-void apply(c10::ArrayRef<const PostOp*> steps, float* dst, const onednn::Layout& layout, Fill fill) {
+void PostOp::run_with_bfloat16(const float* src, float* dst, const uint16_t* others, int64_t count) const {
+  constexpr int64_t kPart = 1024;
+  alignas(64) float wide[kPart];
+  for (int64_t done = 0; done < count; done += kPart) {
+    const int64_t part = std::min(kPart, count - done);
+    vec::functions().bfloat16_to_float(others + done, wide, part);
+    const float* const sources[] = {src + done, wide};
+    call.function.run(dst + done, sources, part, call.parameters.data());
+  }
+}
+
+void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill) {
   constexpr int64_t kChunk = 4096; // elements that stay in the first cache
   const int64_t width = layout.rank > 1 ? layout.sizes[1] : 1, rows = layout.elements() / width;
   const int64_t chunk = std::max<int64_t>(1, kChunk / width);
+  const bool is_narrow = layout.dtype == dnnl::memory::data_type::bf16;
   at::parallel_for(0, (rows + chunk - 1) / chunk, 4, [&](int64_t begin, int64_t end) {
+    std::vector<float> wide(is_narrow ? chunk * width : 0);
     for (int64_t index = begin; index < end; ++index) {
       const int64_t first = index * chunk, count = std::min(chunk, rows - first);
-      fill(first, count, width);
+      float* const values = is_narrow ? wide.data() : static_cast<float*>(dst) + first * width;
+      fill(values, first, count, width);
       for (const PostOp* step : steps)
-        step->run(dst, dst, first * width, count * width);
+        step->run(values, values, first * width, count * width);
+      if (is_narrow)
+        vec::functions().float_to_bfloat16(values, static_cast<uint16_t*>(dst) + first * width, count * width);
     }
   });
 }
 
-void apply(c10::ArrayRef<const PostOp*> steps, const float* src, float* dst, const onednn::Layout& layout) {
-  apply(steps.slice(1), dst, layout, [&](int64_t first, int64_t count, int64_t width) {
-    steps.front()->run(src, dst, first * width, count * width);
+void apply(c10::ArrayRef<const PostOp*> steps, const void* src, void* dst, const onednn::Layout& layout) {
+  if (layout.dtype == dnnl::memory::data_type::bf16)
+    return apply(steps, dst, layout, [&](float* to, int64_t first, int64_t count, int64_t width) {
+      vec::functions().bfloat16_to_float(static_cast<const uint16_t*>(src) + first * width, to, count * width);
+    });
+  apply(steps.slice(1), dst, layout, [&](float* to, int64_t first, int64_t count, int64_t width) {
+    steps.front()->run(static_cast<const float*>(src) + first * width, to, first * width, count * width);
   });
 }
 

@@ -25,7 +25,7 @@ struct PostOp {
   enum class Kind {
     kUnary, // call(value)
     kScalar, // value * scale + shift
-    kBinary, // call(value, other), add or mul; `other` lies as the values do
+    kBinary, // call(value, other), add or mul; `other` lies as the values do and has their dtype
     kScaleShift, // per channel; values in channels-last order
   };
 
@@ -57,17 +57,21 @@ struct PostOp {
   // A bound of the result for values of magnitudes up to `bound`; infinity when there is none.
   double bound_after(double bound) const;
 
-  // dst = this of src, for `count` adjacent values from `offset` on, which is the beginning of a row of channels; src and
-  // dst may be the same.
+  // dst = this of src, `count` adjacent values of which the first is number `offset` of all, where a row of channels
+  // begins; src and dst may be the same.
   void run(const float* src, float* dst, int64_t offset, int64_t count) const;
+
+ private:
+  void run_with_bfloat16(const float* src, float* dst, const uint16_t* others, int64_t count) const;
 };
 
-// Calls `fill` with pieces of the rows of channels of dense values that lie as `layout` says, and runs `steps` on what it
-// wrote, while that is in the cache. `fill` gets the first row, the number of rows and their width.
-using Fill = c10::function_ref<void(int64_t, int64_t, int64_t)>;
-void apply(c10::ArrayRef<const PostOp*> steps, float* dst, const onednn::Layout& layout, Fill fill);
+// Calls `fill` with pieces of the rows of channels of dense values that lie as `layout` (f32 or bf16) says, and runs `steps`
+// on what it wrote, while that is in the cache. `fill` gets where to write the piece, in float32, the first row, the number
+// of rows and their width.
+using Fill = c10::function_ref<void(float*, int64_t, int64_t, int64_t)>;
+void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill);
 
 // dst = src followed by `steps` (one or more), both laid out densely as `layout` says, in one pass; they may be the same.
-void apply(c10::ArrayRef<const PostOp*> steps, const float* src, float* dst, const onednn::Layout& layout);
+void apply(c10::ArrayRef<const PostOp*> steps, const void* src, void* dst, const onednn::Layout& layout);
 
 } // namespace ipex::fusion

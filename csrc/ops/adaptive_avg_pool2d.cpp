@@ -1,7 +1,7 @@
 // adaptive_avg_pool2d(src)[n, c, p] = mean of src[n, c, i] for floor(p in / out) <= i < ceil((p + 1) in / out).
 //
 //   schema  aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor
-//   src     [N, C, H, W], any strides; f32
+//   src     [N, C, H, W], any strides; f32, bf16
 //   dst     strides as stock PyTorch gives them; lies in channels-last order
 //   else    CPU fallback: unbatched, other dtypes, no elements, parameters that do not fit
 //   errors  RuntimeError when shapes or parameters do not fit

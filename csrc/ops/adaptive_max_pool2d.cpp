@@ -2,7 +2,7 @@
 // where in the plane that is. The first of equal values counts; a NaN is the maximum.
 //
 //   schema  aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)
-//   src     [N, C, H, W], any strides; f32
+//   src     [N, C, H, W], any strides; f32, bf16
 //   dst     strides as stock PyTorch gives them; lies in channels-last order; indices are int64 and plain
 //   else    CPU fallback: unbatched, other dtypes, no elements, parameters that do not fit
 //   errors  RuntimeError when shapes or parameters do not fit

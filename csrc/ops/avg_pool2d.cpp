@@ -3,7 +3,7 @@
 //
 //   schema  aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool
 //           ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
-//   src     [N, C, H, W], any strides; f32
+//   src     [N, C, H, W], any strides; f32, bf16
 //   dst     strides as stock PyTorch gives them; lies in channels-last order
 //   else    CPU fallback: unbatched, other dtypes, no elements, parameters that do not fit
 //   errors  RuntimeError when shapes or parameters do not fit

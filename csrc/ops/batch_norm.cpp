@@ -3,8 +3,8 @@
 //
 //   schema  aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor?
 //           running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)
-//   src     [N, C], [N, C, L], [N, C, H, W] or [N, C, D, H, W], any strides; f32
-//   params  weight, bias, running_mean and running_var, each f32 and contiguous, or absent
+//   src     [N, C], [N, C, L], [N, C, H, W] or [N, C, D, H, W], any strides; f32, bf16
+//   params  weight, bias, running_mean and running_var, each contiguous, or absent; f32, or all bf16 in evaluation
 //   dst     same shape, strides as stock PyTorch gives them; lies in channels-last order; mean and invstd of the batch,
 //           or two empty tensors in evaluation
 //   else    CPU fallback: other dtypes, no elements, parameters that do not fit
@@ -28,7 +28,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_batch_norm(
     double eps) {
   const BatchNormArguments arguments{input, given(weight), given(bias), given(running_mean), given(running_var)};
   const bool has_statistics = arguments.running_mean.defined() && arguments.running_var.defined();
-  if (!batch_norm_fits(arguments) || (!training && !has_statistics))
+  if (!batch_norm_forward_fits(arguments, training) || (!training && !has_statistics))
     return fallback<at::_ops::native_batch_norm>(
         input, weight, bias, running_mean, running_var, training, momentum, eps);
   return run_batch_norm(arguments, training, momentum, eps);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "forms/narrow.h"
 #include "forms/operand.h"
 #include "forms/storage.h"
 #include "fusion/open_primitive.h"
@@ -14,10 +15,35 @@ namespace ipex::ops {
 
 namespace {
 
-bool is_parameter(const at::Tensor& tensor, int64_t channels) {
-  return !tensor.defined() ||
-      (tensor.scalar_type() == at::kFloat && tensor.layout() == at::kStrided && tensor.dim() == 1 &&
-       tensor.numel() == channels && tensor.is_contiguous());
+bool are_parameters(const BatchNormArguments& arguments, c10::ScalarType dtype, bool all_may_be_absent) {
+  bool any = all_may_be_absent;
+  for (const at::Tensor* tensor :
+       {&arguments.weight, &arguments.bias, &arguments.running_mean, &arguments.running_var}) {
+    if (!tensor->defined())
+      continue;
+    any = true;
+    if (tensor->scalar_type() != dtype || tensor->layout() != at::kStrided || tensor->dim() != 1 ||
+        tensor->numel() != arguments.src.size(1) || !tensor->is_contiguous())
+      return false;
+  }
+  return any;
+}
+
+bool is_source(const at::Tensor& src, c10::ScalarType dtype) {
+  return forms::readable(src) && src.scalar_type() == dtype && src.dim() >= 2 && src.dim() <= 5 && src.numel() != 0;
+}
+
+// The same with float32 parameters.
+BatchNormArguments widened(const BatchNormArguments& arguments) {
+  const auto wide = [](const at::Tensor& tensor) {
+    return tensor.defined() && tensor.scalar_type() == at::kBFloat16 ? forms::wide_copy(tensor) : tensor;
+  };
+  return {
+      arguments.src,
+      wide(arguments.weight),
+      wide(arguments.bias),
+      wide(arguments.running_mean),
+      wide(arguments.running_var)};
 }
 
 const float* values(const at::Tensor& tensor) {
@@ -109,7 +135,7 @@ class OpenBatchNorm final : public fusion::Base {
   Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
     std::vector<const fusion::PostOp*> all{&self_};
     all.insert(all.end(), steps.begin(), steps.end());
-    fusion::apply(all, static_cast<const float*>(src_.operand.data), static_cast<float*>(dst), src_.operand.layout);
+    fusion::apply(all, src_.operand.data, dst, src_.operand.layout);
     return {steps.size(), std::numeric_limits<double>::infinity()};
   }
 
@@ -136,13 +162,14 @@ at::Tensor open(
 } // namespace
 
 bool batch_norm_fits(const BatchNormArguments& arguments) {
-  const at::Tensor& src = arguments.src;
-  if (!forms::readable(src) || src.scalar_type() != at::kFloat || src.dim() < 2 || src.dim() > 5 || src.numel() == 0)
-    return false;
-  for (const at::Tensor* tensor : {&arguments.weight, &arguments.bias, &arguments.running_mean, &arguments.running_var})
-    if (!is_parameter(*tensor, src.size(1)))
-      return false;
-  return true;
+  return is_source(arguments.src, at::kFloat) && are_parameters(arguments, at::kFloat, /*all_may_be_absent=*/true);
+}
+
+bool batch_norm_forward_fits(const BatchNormArguments& arguments, bool training) {
+  if (!is_source(arguments.src, at::kBFloat16))
+    return batch_norm_fits(arguments);
+  return are_parameters(arguments, at::kFloat, /*all_may_be_absent=*/false) ||
+      (!training && are_parameters(arguments, at::kBFloat16, /*all_may_be_absent=*/false));
 }
 
 c10::DimVector batch_norm_strides(const at::Tensor& src) {
@@ -151,37 +178,45 @@ c10::DimVector batch_norm_strides(const at::Tensor& src) {
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> run_batch_norm(
-    const BatchNormArguments& arguments,
+    const BatchNormArguments& given,
     bool training,
     double momentum,
     double eps) {
-  const at::Tensor& self = arguments.src;
+  const at::Tensor& self = given.src;
+  const BatchNormArguments arguments = widened(given);
   const int64_t channels = self.size(1);
-  const at::Tensor mean = at::empty({training ? channels : 0}, self.options());
-  const at::Tensor invstd = at::empty({training ? channels : 0}, self.options());
+  auto options = self.options(); // of the statistics: those of the parameters
+  for (const at::Tensor* tensor : {&given.weight, &given.bias, &given.running_mean})
+    if (tensor->defined())
+      options = tensor->options();
+  const at::Tensor mean = at::empty({training ? channels : 0}, options);
+  const at::Tensor invstd = at::empty({training ? channels : 0}, options);
   const auto order = forms::channels_last_strides(self.sizes());
-  const ChannelRows shape{self.numel() / channels, channels};
-  std::shared_ptr<const fusion::ScaleShift> factors;
-  forms::Operand operand;
-  if (training) {
-    operand = forms::read_as(self, order);
-    factors = std::make_shared<fusion::ScaleShift>(
-        batch_statistics(arguments, static_cast<const float*>(operand.data), shape, momentum, eps, mean, invstd));
-  } else {
-    factors = std::make_shared<fusion::ScaleShift>(known_statistics(arguments, eps));
+  const auto strides = batch_norm_strides(self);
+  if (!training) {
+    const auto factors = std::make_shared<fusion::ScaleShift>(known_statistics(arguments, eps));
     if (auto dst = extend(self, factors); dst.defined())
       return {std::move(dst), mean, invstd};
-    operand = forms::read_as(self, order);
-    if (auto dst = open(arguments, operand, factors); dst.defined())
+    const auto src = forms::read_as(self, order);
+    if (auto dst = open(arguments, src, factors); dst.defined())
       return {std::move(dst), mean, invstd};
+    const auto dst = forms::make_result(self.sizes(), strides, order, self.options());
+    const auto step = fusion::PostOp::scale_shift(factors);
+    fusion::apply({&step}, src.data, dst.data, dst.layout);
+    return {dst.tensor, mean, invstd};
   }
-  const auto dst = forms::make_result(self.sizes(), batch_norm_strides(self), order, self.options());
-  channel_scale_shift(
-      static_cast<const float*>(operand.data),
-      static_cast<float*>(dst.data),
-      shape,
-      factors->scale.data(),
-      factors->shift.data());
+  // The statistics read the values twice more: bfloat16 ones are converted once.
+  const at::Tensor wide = self.scalar_type() == at::kBFloat16 ? forms::wide_copy(self) : self;
+  const auto src = forms::read_as(wide, order);
+  const auto* from = static_cast<const float*>(src.data);
+  const ChannelRows shape{self.numel() / channels, channels};
+  const auto factors =
+      std::make_shared<fusion::ScaleShift>(batch_statistics(arguments, from, shape, momentum, eps, mean, invstd));
+  const auto step = fusion::PostOp::scale_shift(factors);
+  const auto dst = forms::make_result(self.sizes(), strides, order, self.options());
+  fusion::apply({}, dst.data, dst.layout, [&](float* to, int64_t first, int64_t count, int64_t width) {
+    step.run(from + first * width, to, first * width, count * width);
+  });
   return {dst.tensor, mean, invstd};
 }
 

@@ -26,6 +26,10 @@ inline at::Tensor given(const std::optional<at::Tensor>& tensor) {
 // float32 vector of C elements.
 bool batch_norm_fits(const BatchNormArguments& arguments);
 
+// Whether run_batch_norm takes the call: the same, or `src` is bfloat16. Its parameters are float32 then, one at least; in
+// evaluation all may be bfloat16.
+bool batch_norm_forward_fits(const BatchNormArguments& arguments, bool training);
+
 // The strides that stock PyTorch gives to results that are like `src`.
 c10::DimVector batch_norm_strides(const at::Tensor& src);
 

@@ -2,8 +2,8 @@
 //
 //   schema  aten::_native_batch_norm_legit(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!) running_mean,
 //           Tensor(b!) running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)
-//   src     [N, C], [N, C, L], [N, C, H, W] or [N, C, D, H, W], any strides; f32
-//   params  weight and bias, each f32 and contiguous, or absent; running_mean and running_var, f32 and contiguous
+//   src     [N, C], [N, C, L], [N, C, H, W] or [N, C, D, H, W], any strides; f32, bf16
+//   params  weight and bias, or absent, running_mean and running_var; contiguous; f32, or all bf16 in evaluation
 //   dst     same shape, strides as stock PyTorch gives them; lies in channels-last order; mean and invstd of the batch,
 //           or two empty tensors in evaluation
 //   else    CPU fallback: other dtypes, no elements, parameters that do not fit
@@ -25,7 +25,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> _native_batch_norm_legit(
     double momentum,
     double eps) {
   const BatchNormArguments arguments{input, given(weight), given(bias), running_mean, running_var};
-  if (!batch_norm_fits(arguments) || !running_mean.defined() || !running_var.defined())
+  if (!batch_norm_forward_fits(arguments, training) || !running_mean.defined() || !running_var.defined())
     return fallback<at::_ops::_native_batch_norm_legit>(
         input, weight, bias, running_mean, running_var, training, momentum, eps);
   return run_batch_norm(arguments, training, momentum, eps);

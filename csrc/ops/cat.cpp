@@ -93,14 +93,21 @@ class OpenChannels final : public fusion::Base {
   }
 
   Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
-    auto* const values = static_cast<float*>(dst);
-    fusion::apply(steps, values, dst_, [&](int64_t first, int64_t count, int64_t width) {
-      float* to = values + first * width;
+    const bool is_narrow = dst_.dtype == dnnl::memory::data_type::bf16;
+    fusion::apply(steps, dst, dst_, [&](float* to, int64_t first, int64_t count, int64_t width) {
       for (const fusion::Held& src : src_) {
         const int64_t channels = src.operand.layout.sizes[1];
-        const float* from = static_cast<const float*>(src.operand.data) + first * channels;
-        for (int64_t row = 0; row < count; ++row)
-          std::memcpy(to + row * width, from + row * channels, channels * sizeof(float));
+        const auto copy = [&](auto* from, auto convert) {
+          from += first * channels;
+          for (int64_t row = 0; row < count; ++row)
+            convert(from + row * channels, to + row * width, channels);
+        };
+        if (is_narrow)
+          copy(static_cast<const uint16_t*>(src.operand.data), vec::functions().bfloat16_to_float);
+        else
+          copy(static_cast<const float*>(src.operand.data), [](const float* from, float* dst, int64_t channels) {
+            std::memcpy(dst, from, channels * sizeof(float));
+          });
         to += channels;
       }
     });
@@ -115,8 +122,7 @@ class OpenChannels final : public fusion::Base {
 // The result as an open tensor; undefined when these are no rows of channels, or have to be read now.
 at::Tensor open(const Concatenation& call, c10::ArrayRef<forms::Operand> operands, c10::IntArrayRef strides) {
   const auto order = forms::channels_last_strides(call.sizes);
-  if (call.dim != 1 || call.sizes.size() < 3 || call.sizes.size() > 5 ||
-      call.tensors.front().scalar_type() != at::kFloat)
+  if (call.dim != 1 || call.sizes.size() < 3 || call.sizes.size() > 5)
     return {};
   std::vector<fusion::Held> held;
   for (size_t i = 0; i < operands.size(); ++i) {
@@ -129,7 +135,7 @@ at::Tensor open(const Concatenation& call, c10::ArrayRef<forms::Operand> operand
       return {};
     held.push_back(std::move(*one));
   }
-  const auto layout = onednn::Layout::strided(dnnl::memory::data_type::f32, call.sizes, order);
+  const auto layout = onednn::Layout::strided(operands.front().layout.dtype, call.sizes, order);
   const auto base = std::make_shared<OpenChannels>(held, layout);
   return fusion::open(base, held, call.sizes, strides, order);
 }

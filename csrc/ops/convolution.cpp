@@ -31,16 +31,12 @@ class OpenConvolution final : public fusion::Base {
       std::shared_ptr<const onednn::Primitive> kernel,
       fusion::Held src,
       forms::PackedWeights weights,
-      const at::Tensor& bias)
+      fusion::HeldBias bias)
       : spec_(spec),
         kernel_(std::move(kernel)),
         src_(std::move(src)),
-        weights_(std::move(weights)) {
-    if (bias.defined()) {
-      const auto* values = static_cast<const float*>(read_bytes(bias));
-      bias_.assign(values, values + bias.numel());
-    }
-  }
+        weights_(std::move(weights)),
+        bias_(std::move(bias)) {}
 
   const char* name() const override {
     return onednn::Convolution::kName;
@@ -53,14 +49,11 @@ class OpenConvolution final : public fusion::Base {
     const onednn::Argument operands[] = {
         {DNNL_ARG_SRC, src_.operand.data},
         {DNNL_ARG_WEIGHTS, weights_.data},
-        {DNNL_ARG_BIAS, bias_.empty() ? nullptr : bias_.data()},
+        {DNNL_ARG_BIAS, bias_.data()},
         {DNNL_ARG_DST, dst}};
-    return fusion::run_fused(
-        spec_,
-        kernel_,
-        operands,
-        steps,
-        fusion::bound_of_sums(src_, fusion::largest_magnitude(weights_), products, bias_, fusion::needs_bound(steps)));
+    const float largest = fusion::largest_magnitude(weights_, spec_.weights.dtype);
+    const double bound = fusion::bound_of_sums(src_, largest, products, bias_, fusion::needs_bound(steps));
+    return fusion::run_fused(spec_, kernel_, operands, steps, bound);
   }
 
  private:
@@ -68,7 +61,7 @@ class OpenConvolution final : public fusion::Base {
   const std::shared_ptr<const onednn::Primitive> kernel_;
   const fusion::Held src_;
   const forms::PackedWeights weights_;
-  std::vector<float> bias_;
+  const fusion::HeldBias bias_;
 };
 
 } // namespace
@@ -99,9 +92,10 @@ at::Tensor convolution(
   const auto shift = has_bias ? bias->contiguous() : at::Tensor();
   const auto strides = call->strides(call->dst_sizes);
   // A packed copy stays as it is when somebody writes the weights.
-  if (input.scalar_type() == at::kFloat && weights.buffer && fusion::may_open({&input, &weight, &shift})) {
+  if (weights.buffer && fusion::may_open({&input, &weight, &shift})) {
     if (auto held = fusion::hold(input, src)) {
-      const auto base = std::make_shared<OpenConvolution>(call->spec, kernel, *held, weights, shift);
+      auto values = has_bias ? fusion::HeldBias(forms::read(shift)) : fusion::HeldBias();
+      const auto base = std::make_shared<OpenConvolution>(call->spec, kernel, *held, weights, std::move(values));
       return fusion::open(base, *held, call->dst_sizes, strides, call->spec.dst.strides_ref());
     }
   }

@@ -3,7 +3,7 @@
 //
 //   schema  aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1,
 //           bool ceil_mode=False) -> Tensor
-//   src     [N, C, H, W], any strides; f32
+//   src     [N, C, H, W], any strides; f32, bf16
 //   dst     strides as stock PyTorch gives them; lies in channels-last order
 //   else    CPU fallback: unbatched, other dtypes, no elements, parameters that do not fit, windows without
 //           elements

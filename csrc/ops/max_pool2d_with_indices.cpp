@@ -3,7 +3,7 @@
 //
 //   schema  aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2]
 //           dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
-//   src     [N, C, H, W], any strides; f32
+//   src     [N, C, H, W], any strides; f32, bf16
 //   dst     strides as stock PyTorch gives them; lies in channels-last order; indices are int64 and plain
 //   else    CPU fallback: unbatched, other dtypes, no elements, parameters that do not fit, windows without
 //           elements

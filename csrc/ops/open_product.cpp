@@ -22,11 +22,8 @@ class OpenProduct final : public fusion::Base {
       : name_(name),
         product_(std::move(product)),
         src_(std::move(src)),
-        weights_(std::move(weights)) {
-    const auto* values = static_cast<const float*>(shift.data);
-    if (values != nullptr)
-      bias_.assign(values, values + shift.layout.elements());
-  }
+        weights_(std::move(weights)),
+        bias_(shift.data ? fusion::HeldBias(shift) : fusion::HeldBias()) {}
 
   const char* name() const override {
     return name_;
@@ -41,7 +38,7 @@ class OpenProduct final : public fusion::Base {
   const Product product_;
   const fusion::Held src_;
   const std::optional<fusion::Held> weights_; // nothing: packed
-  std::vector<float> bias_;
+  const fusion::HeldBias bias_;
 };
 
 } // namespace
@@ -55,7 +52,7 @@ at::Tensor open_product(
     const at::Tensor& bias,
     const forms::Operand& shift,
     c10::IntArrayRef sizes) {
-  if (src.scalar_type() != at::kFloat || !product.takes_post_ops() || !fusion::may_open({&src, &weights, &bias}))
+  if (!product.takes_post_ops() || !fusion::may_open({&src, &weights, &bias}))
     return {};
   const auto hold = [](const at::Tensor& tensor, const forms::Operand& values) {
     return values.dense() ? fusion::hold(tensor, values, /*may_copy=*/false) : std::nullopt;

@@ -45,21 +45,30 @@ bool is_strided(const at::Tensor& tensor) {
       !tensor.is_conj() && !tensor.is_neg();
 }
 
-// The dtype in which all sources take part; Undefined when there is none that these loops serve.
+// The dtype in which all sources take part; Undefined when there is none that these loops serve. bfloat16 beside float32
+// is read as that.
 c10::ScalarType common_dtype(Sources src) {
   auto dtype = c10::ScalarType::Undefined;
-  bool dimensioned = false;
+  bool dimensioned = false, all_dimensioned = true, mixed = false;
   for (const at::Tensor* tensor : src) {
     if (!is_strided(*tensor))
       return c10::ScalarType::Undefined;
     if (is_cpu_scalar(*tensor) || tensor->scalar_type() == at::kBool)
       continue;
-    if (!on_device(*tensor) || !is_serviceable(tensor->scalar_type()) ||
-        (dtype != c10::ScalarType::Undefined && tensor->scalar_type() != dtype))
+    const auto other = tensor->scalar_type();
+    if (!on_device(*tensor) || !is_serviceable(other))
       return c10::ScalarType::Undefined;
-    dtype = tensor->scalar_type();
+    if (dtype != c10::ScalarType::Undefined && other != dtype) {
+      if (other == at::kHalf || dtype == at::kHalf)
+        return c10::ScalarType::Undefined;
+      mixed = true;
+    }
+    dtype = mixed ? at::kFloat : other;
     dimensioned |= tensor->dim() > 0;
+    all_dimensioned &= tensor->dim() > 0;
   }
+  if (mixed && !all_dimensioned) // the dtype of a scalar counts less
+    return c10::ScalarType::Undefined;
   for (const at::Tensor* tensor : src) {
     if (!is_cpu_scalar(*tensor))
       continue;
@@ -168,7 +177,8 @@ std::optional<fusion::PostOp> post_op(const Pointwise& call, Sources src, size_t
     return std::nullopt;
   if (is_cpu_scalar(other))
     return self == 0 ? fusion::PostOp::binary(call, *number_in(at::kFloat, other.item())) : std::nullopt;
-  if (other.sizes() != layout.sizes_ref() || other.scalar_type() != at::kFloat || !spans(other, other.sizes()))
+  if (other.sizes() != layout.sizes_ref() || onednn::data_type(other.scalar_type()) != layout.dtype ||
+      !spans(other, other.sizes()))
     return std::nullopt;
   auto held = fusion::hold(other, forms::read_as(other, layout.strides_ref()));
   return held ? fusion::PostOp::binary(call, std::move(*held)) : std::nullopt;
@@ -211,7 +221,7 @@ at::Tensor pointwise(const Pointwise& call, Sources src) {
   PointwiseLoop loop;
   set_destination(loop, dst);
   for (size_t i = 0; i < src.size(); ++i) {
-    if (can_reorder && src[i]->scalar_type() == dtype && !is_cpu_scalar(*src[i]) && spans(*src[i], sizes) &&
+    if (can_reorder && !is_cpu_scalar(*src[i]) && onednn::supports(src[i]->scalar_type()) && spans(*src[i], sizes) &&
         operands[i].dense())
       operands[i] = forms::read_as(*src[i], physical);
     add_source(loop, *src[i], operands[i]);

@@ -1,4 +1,5 @@
-// Element-wise operators on our own loops (csrc/vec): broadcasting, any strides, physical forms; f32, bf16, f16.
+// Element-wise operators on our own loops (csrc/vec): broadcasting, any strides, physical forms; f32, bf16, f16, and bf16
+// beside f32.
 //
 //   if (auto dst = pointwise({vec::functions().silu}, self); dst.defined())
 //     return dst;

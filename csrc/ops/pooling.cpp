@@ -15,7 +15,8 @@ int64_t at_dimension(c10::IntArrayRef values, size_t i, int64_t otherwise) {
 }
 
 bool is_source(const at::Tensor& src, int64_t spatial) {
-  return forms::readable(src) && src.scalar_type() == at::kFloat && src.dim() == spatial + 2 && src.numel() > 0;
+  return forms::readable(src) && (src.scalar_type() == at::kFloat || src.scalar_type() == at::kBFloat16) &&
+      src.dim() == spatial + 2 && src.numel() > 0;
 }
 
 // The ranges of windows of `kernel` elements; nothing when the parameters do not fit.
@@ -69,6 +70,7 @@ void add_axis(PoolCall& call, int64_t place, PoolAxis axis) {
 
 PoolCall start(const at::Tensor& src) {
   PoolCall call;
+  call.dtype = src.scalar_type();
   call.batch = src.size(0);
   call.channels = src.size(1);
   call.dst_sizes = {call.batch, call.channels};
@@ -113,7 +115,8 @@ std::optional<PoolCall> adaptive_pool_call(const at::Tensor& src, c10::IntArrayR
 }
 
 bool is_gradient_of(const PoolCall& call, const at::Tensor& tensor) {
-  return forms::readable(tensor) && tensor.scalar_type() == at::kFloat && tensor.sizes() == call.dst_sizes;
+  return call.dtype == at::kFloat && forms::readable(tensor) && tensor.scalar_type() == at::kFloat &&
+      tensor.sizes() == call.dst_sizes;
 }
 
 } // namespace ipex::ops

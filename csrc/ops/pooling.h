@@ -24,6 +24,7 @@ struct PoolAxis {
 };
 
 struct PoolCall {
+  c10::ScalarType dtype = c10::ScalarType::Undefined; // f32 or bf16
   int64_t batch = 0;
   int64_t channels = 0;
   std::array<PoolAxis, 3> axes;
@@ -48,14 +49,14 @@ struct PoolWindows {
   bool inside = false; // whether a kernel larger than the input is refused
 };
 
-// Pooling of `src`, float32 [N, C, ...] with `spatial` further dimensions. Nothing when the fallback has to serve, or to
+// Pooling of `src`, float32 or bfloat16 [N, C, ...] with `spatial` further dimensions. Nothing when the fallback has to serve, or to
 // refuse, the call: unbatched or empty tensors, other dtypes, parameters that do not fit.
 std::optional<PoolCall> pool_call(const at::Tensor& src, int64_t spatial, const PoolWindows& windows);
 
 // The same for windows that share the input equally.
 std::optional<PoolCall> adaptive_pool_call(const at::Tensor& src, c10::IntArrayRef output_size);
 
-// Whether `tensor` can be the gradient of the result of `call`.
+// Whether `tensor` can be the gradient of the result of `call`; float32 only.
 bool is_gradient_of(const PoolCall& call, const at::Tensor& tensor);
 
 // The operators, for a call that the functions above gave. Results lie in channels-last order and have the strides of

@@ -6,6 +6,7 @@
 
 #include "forms/operand.h"
 #include "forms/storage.h"
+#include "ops/convert.h"
 #include "ops/pooling.h"
 #include "ops/target_clones.h"
 #include "vec/rows.h"
@@ -20,6 +21,50 @@ constexpr int64_t kGrain = 16384; // elements read that make starting a thread w
 struct Taps {
   std::vector<int32_t> pixels;
   int64_t divisor = 1;
+};
+
+// Reads windows as float32 and writes what becomes of them; bfloat16 pixels are converted window by window.
+class Windows {
+ public:
+  Windows(const PoolCall& call, const void* src, void* dst)
+      : is_narrow_(call.dtype == at::kBFloat16),
+        channels_(call.channels),
+        src_(src),
+        dst_(dst),
+        result_(is_narrow_ ? channels_ : 0) {}
+
+  // Calls function(values, pixels, result): pixel p of the window begins at values[p * channels]. `plane`: the number of
+  // the first pixel of the image, `to`: of the result.
+  template <class Function>
+  void run(int64_t plane, const Taps& taps, int64_t to, Function function) {
+    if (!is_narrow_)
+      return function(
+          static_cast<const float*>(src_) + plane * channels_,
+          taps.pixels.data(),
+          static_cast<float*>(dst_) + to * channels_);
+    const auto count = static_cast<int64_t>(taps.pixels.size());
+    values_.resize(std::max<size_t>(values_.size(), count * channels_));
+    while (numbers_.size() < taps.pixels.size())
+      numbers_.push_back(static_cast<int32_t>(numbers_.size()));
+    const auto* from = static_cast<const uint16_t*>(src_) + plane * channels_;
+    for (int64_t i = 0; i < count; ++i)
+      to_float(at::kBFloat16, from + taps.pixels[i] * channels_, values_.data() + i * channels_, channels_);
+    function(values_.data(), numbers_.data(), result_.data());
+    from_float(at::kBFloat16, result_.data(), static_cast<uint16_t*>(dst_) + to * channels_, channels_);
+  }
+
+  // Whether the pixels that the function gets are numbers within the window, not within the image.
+  bool renumbers() const {
+    return is_narrow_;
+  }
+
+ private:
+  const bool is_narrow_;
+  const int64_t channels_;
+  const void* src_;
+  void* dst_;
+  std::vector<float> values_, result_;
+  std::vector<int32_t> numbers_;
 };
 
 // Calls visit(output pixel, taps) for the output pixels of a row: all those of one depth and height.
@@ -113,17 +158,15 @@ struct IndexPlace {
 at::Tensor average_pool(const PoolCall& call, const at::Tensor& self, int64_t divisor) {
   const auto src = forms::read_as(self, forms::channels_last_strides(self.sizes()));
   const auto dst = result(self, call.dst_sizes);
-  const auto* from = static_cast<const float*>(src.data);
-  auto* to = static_cast<float*>(dst.data);
   each_row(call, [&](int64_t n, int64_t depth, int64_t height, Taps& work) {
+    Windows windows(call, src.data, dst.data);
     each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
-      vec::row_functions().mean_of_pixels(
-          from + n * call.plane_in() * call.channels,
-          call.channels,
-          taps.pixels.data(),
-          static_cast<int64_t>(taps.pixels.size()),
-          static_cast<float>(divisor != 0 ? divisor : taps.divisor),
-          to + (n * call.plane_out() + pixel) * call.channels);
+      const auto count = static_cast<int64_t>(taps.pixels.size());
+      const auto by = static_cast<float>(divisor != 0 ? divisor : taps.divisor);
+      const auto mean = [&](const float* values, const int32_t* pixels, float* result) {
+        vec::row_functions().mean_of_pixels(values, call.channels, pixels, count, by, result);
+      };
+      windows.run(n * call.plane_in(), taps, n * call.plane_out() + pixel, mean);
     });
   });
   return dst.tensor;
@@ -164,8 +207,6 @@ at::Tensor average_pool_backward(
 std::tuple<at::Tensor, at::Tensor> max_pool(const PoolCall& call, const at::Tensor& self, bool with_indices) {
   const auto src = forms::read_as(self, forms::channels_last_strides(self.sizes()));
   const auto dst = result(self, call.dst_sizes);
-  const auto* from = static_cast<const float*>(src.data);
-  auto* to = static_cast<float*>(dst.data);
   const int64_t channels = call.channels, width = call.axes[2].out;
   const auto strides = result_strides(self, call.dst_sizes);
   at::Tensor indices;
@@ -176,14 +217,18 @@ std::tuple<at::Tensor, at::Tensor> max_pool(const PoolCall& call, const at::Tens
   }
   const auto at = IndexPlace::of(call, self.suggest_memory_format() != at::MemoryFormat::Contiguous);
   each_row(call, [&](int64_t n, int64_t depth, int64_t height, Taps& work) {
-    const float* plane = from + n * call.plane_in() * channels;
+    Windows windows(call, src.data, dst.data);
     std::vector<int32_t> row(with_indices ? width * channels : 0);
     int64_t x = 0, start = 0;
     each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
       const auto count = static_cast<int64_t>(taps.pixels.size());
-      float* best = to + (n * call.plane_out() + pixel) * channels;
       int32_t* place = with_indices ? row.data() + x * channels : nullptr;
-      vec::row_functions().max_of_pixels(plane, channels, taps.pixels.data(), count, best, place);
+      const auto largest = [&](const float* values, const int32_t* pixels, float* result) {
+        vec::row_functions().max_of_pixels(values, channels, pixels, count, result, place);
+      };
+      windows.run(n * call.plane_in(), taps, n * call.plane_out() + pixel, largest);
+      if (with_indices && windows.renumbers())
+        std::transform(place, place + channels, place, [&](int32_t given) { return taps.pixels[given]; });
       start = pixel - x++;
     });
     // A row at a time, so that plain indices, whose channels lie far apart, are written in runs.

@@ -268,14 +268,16 @@ void Product::run_tiled_with(void* dst, const void* bias, c10::ArrayRef<const fu
     const int64_t first = block.first_panel * simd::kPanel,
                   width = std::min(product.columns, block.last_panel * simd::kPanel) - first;
     for (int64_t row = block.first_row; row < block.last_row; ++row)
-      for (const fusion::PostOp* step : steps)
-        step->run(product.dst.first, product.dst.first, row * product.columns + first, width);
+      for (const fusion::PostOp* step : steps) {
+        const int64_t offset = row * product.columns + first;
+        step->run(product.dst.first + offset, product.dst.first + offset, offset, width);
+      }
   });
 }
 
 fusion::Base::Done Product::run(
     void* dst,
-    c10::ArrayRef<float> bias,
+    const fusion::HeldBias& bias,
     const fusion::Held& src,
     const std::optional<fusion::Held>& weights,
     c10::ArrayRef<const fusion::PostOp*> steps) const {
@@ -287,13 +289,13 @@ fusion::Base::Done Product::run(
   const auto count = std::find_if_not(steps.begin(), steps.end(), fits) - steps.begin();
   const auto first = steps.slice(0, count);
   if (tiled_) {
-    run_tiled_with(dst, bias.empty() ? nullptr : bias.data(), first);
+    run_tiled_with(dst, bias.data(), first);
     return {first.size(), std::numeric_limits<double>::infinity()};
   }
   const onednn::Argument operands[] = {
       {DNNL_ARG_SRC, src_.data},
       {DNNL_ARG_WEIGHTS, is_packed() ? packed_.data : weights_.data},
-      {DNNL_ARG_BIAS, bias.empty() ? nullptr : bias.data()},
+      {DNNL_ARG_BIAS, bias.data()},
       {DNNL_ARG_DST, padded_dst_.data ? padded_dst_.data : dst}};
   const bool needs_bound = fusion::needs_bound(first);
   if (!is_packed()) {
@@ -302,7 +304,8 @@ fusion::Base::Done Product::run(
     return fusion::run_fused(
         *plain_spec_, kernel_, operands, first, fusion::bound_of_sums(src, largest, depth, bias, needs_bound));
   }
-  const double bound = fusion::bound_of_sums(src, fusion::largest_magnitude(packed_), spec_->in, bias, needs_bound);
+  const float largest = fusion::largest_magnitude(packed_, spec_->dtype);
+  const double bound = fusion::bound_of_sums(src, largest, spec_->in, bias, needs_bound);
   const auto done = fusion::run_fused(*spec_, kernel_, operands, first, bound);
   if (padded_dst_.data)
     copy_bytes(padded_dst_.data, dst, wanted_bytes_);

@@ -72,10 +72,10 @@ class Product {
   }
 
   // The same followed by some first post-ops of `steps`, if it takes them; `src` and, unless they are packed, `weights` are
-  // what it was planned with, in float32.
+  // what it was planned with.
   fusion::Base::Done run(
       void* dst,
-      c10::ArrayRef<float> bias,
+      const fusion::HeldBias& bias,
       const fusion::Held& src,
       const std::optional<fusion::Held>& weights,
       c10::ArrayRef<const fusion::PostOp*> steps) const;

@@ -88,12 +88,17 @@ struct Entry<Op, scalars, Result(Args...), kernel> {
       return note_reason("an argument is not on ipex"), fallback<Op>(std::forward<Args>(args)...);
     if constexpr (amp::kPolicy<Op>.precision != amp::Precision::kFloat32) {
       using Call = amp::Call<Op, Result(Args...)>;
-      if (C10_UNLIKELY(amp::ever_on()) && native_enabled() && Call::applies(args...))
-        return Call::in_low_precision(
-            [](amp::Positions wide, Args... operands) -> Result {
-              return compute(wide, std::forward<Args>(operands)...);
-            },
-            std::forward<Args>(args)...);
+      if (C10_UNLIKELY(amp::ever_on()) && native_enabled()) {
+        if (Call::applies(args...))
+          return Call::in_low_precision(
+              [](amp::Positions wide, Args... operands) -> Result {
+                return compute(wide, std::forward<Args>(operands)...);
+              },
+              std::forward<Args>(args)...);
+        if constexpr (amp::kMixes<Op>)
+          if (Call::mixes(args...))
+            return Call::in_mixed_precision(*kernel, std::forward<Args>(args)...);
+      }
     }
     return compute(0, std::forward<Args>(args)...);
   }

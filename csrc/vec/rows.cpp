@@ -258,6 +258,13 @@ uint32_t largest_magnitude(const float* values, int64_t count) {
   return largest;
 }
 
+uint32_t largest_magnitude_bfloat16(const uint16_t* values, int64_t count) {
+  uint16_t largest = 0;
+  for (int64_t i = 0; i < count; ++i)
+    largest = std::max<uint16_t>(largest, values[i] & 0x7FFF);
+  return static_cast<uint32_t>(largest) << 16;
+}
+
 // f(i, n, lanes) for pieces of kLanes Vecs, of single Vecs, and the remainder: `lanes` is a constant, their number.
 template <class F>
 [[gnu::always_inline]] inline void each_piece(int64_t count, F f) {
@@ -349,6 +356,7 @@ const RowFunctions IPEX_VEC_ROWS = {
     scale_shift,
     linear,
     largest_magnitude,
+    largest_magnitude_bfloat16,
     max_of_pixels,
     mean_of_pixels,
     squared_distance,

@@ -58,8 +58,9 @@ struct RowFunctions {
   // dst = src * scale + shift; dst may be src.
   void (*linear)(const float* src, float* dst, int64_t count, float scale, float shift);
 
-  // The largest magnitude, as the bits of a float: those of infinity and NaN are larger than all others.
+  // The largest magnitude, of float32 and of bfloat16 values, as the bits of a float: those of infinity and NaN are larger than all others.
   uint32_t (*largest_magnitude)(const float* values, int64_t count);
+  uint32_t (*largest_magnitude_bfloat16)(const uint16_t* values, int64_t count);
 
   // dst[c] = the largest of src[pixels[i] * channels + c]: the first of equal ones, the last NaN if there is one. `place`
   // gets its pixel, or is null. `count` is 1 or more.

@@ -20,7 +20,7 @@ BF16 = ipex.AmpConf(torch.bfloat16)
 
 @pytest.fixture(autouse=True)
 def fusion_is_off() -> Iterator[None]:
-    """The explicit program computes one operator at a time."""
+    """Programs compute one operator at a time, unless they say otherwise."""
     torch.ipex.set_eager_fusion(False)
     yield
     torch.ipex.set_eager_fusion(True)
@@ -66,8 +66,10 @@ PROGRAMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+@pytest.mark.parametrize("fusion", [False, True])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_results_are_those_of_explicit_bfloat16(name: str) -> None:
+def test_results_are_those_of_explicit_bfloat16(name: str, fusion: bool) -> None:
+    torch.ipex.set_eager_fusion(fusion)
     x, w = randn(2, 6, 6, 64), randn(64, 64, 3, 3) / 24
     kept = x.cpu().clone(), w.cpu().clone()
     with torch.no_grad():

@@ -10,6 +10,8 @@ import sys
 import pytest
 import torch
 
+from torch_ipex_device import _C
+
 from .test_models import NAMES, needs_torchvision
 
 ALLOWED_ON_INTEGERS = ("aten::add_.Tensor",)
@@ -43,22 +45,37 @@ def test_runs_under_the_policy_error_and_agrees_with_cpu(models, name):
     assert torch.nn.functional.cosine_similarity(got, wanted, dim=0) > 0.999
 
 
-def test_second_forward_of_resnet50_is_53_convolutions_and_one_reorder(benchmarks):
+PRECISIONS = ["float32", "bfloat16", "mixed"]
+
+
+def needs_bfloat16(precision):
+    if precision != "float32" and not _C.cpu_isa().startswith("avx512"):
+        pytest.skip("below AVX-512 bfloat16 goes by way of float32, operator by operator")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_second_forward_of_resnet50_is_53_convolutions_and_one_reorder(benchmarks, precision):
     """The reorder puts the input, which is NCHW, in channels-last order; weights were packed by the first forward."""
     needs_torchvision("resnet50")
+    needs_bfloat16(precision)
     program = """
+import sys
 import torch
 import torch_ipex_device as ipex
 from models import MODELS
 model = MODELS["resnet50"].build().to(ipex.DEVICE)
 image = MODELS["resnet50"].example(1).to(ipex.DEVICE)
+if sys.argv[1] == "bfloat16":
+    model, image = model.bfloat16(), image.bfloat16()
+if sys.argv[1] == "mixed":
+    ipex.enable_auto_mixed_precision()
 with torch.inference_mode():
     model(image)
     print("second forward", flush=True)
     model(image)
 """
     run = subprocess.run(
-        [sys.executable, "-P", "-c", program],  # -P: the installed package, not the source tree
+        [sys.executable, "-P", "-c", program, precision],  # -P: the installed package, not the source tree
         env={**os.environ, "ONEDNN_VERBOSE": "1", "PYTHONPATH": str(benchmarks)},
         capture_output=True,
         text=True,
@@ -73,12 +90,15 @@ with torch.inference_mode():
     assert primitives.count("convolution") == 53
     assert primitives.count("reorder") <= 1
     assert primitives.index("reorder") == 0 if "reorder" in primitives else True
+    assert {"batch_normalization", "eltwise", "binary", "sum"}.isdisjoint(primitives)
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(("name", "fused"), [("resnet50", 53), ("densenet121", 120), ("mobilenet_v3", 62)])
-def test_convolutional_networks_normalise_and_activate_inside_of_primitives(benchmarks, name, fused):
+def test_convolutional_networks_normalise_and_activate_inside_of_primitives(benchmarks, name, fused, precision):
     """Batch norm, sums and activations after a convolution have no row of their own that ran anything."""
     needs_torchvision(name)
+    needs_bfloat16(precision)
     program = """
 import sys
 import torch
@@ -86,13 +106,17 @@ import torch_ipex_device as ipex
 from models import MODELS
 model = MODELS[sys.argv[1]].build().to(ipex.DEVICE)
 image = MODELS[sys.argv[1]].example(1).to(ipex.DEVICE)
+if sys.argv[2] == "bfloat16":
+    model, image = model.bfloat16(), image.bfloat16()
+if sys.argv[2] == "mixed":
+    ipex.enable_auto_mixed_precision()
 with torch.inference_mode(), ipex.explain() as explanation:
     model(image)
 for row in explanation.rows:
     print(row.operator, row.path.replace(" ", "_"), row.calls, row.implementations.count("convolution "), sep=" | ")
 """
     run = subprocess.run(
-        [sys.executable, "-P", "-c", program, name],
+        [sys.executable, "-P", "-c", program, name, precision],
         env={**os.environ, "PYTHONPATH": str(benchmarks)},
         capture_output=True,
         text=True,

@@ -1,15 +1,19 @@
 """Random programs without gradients, run on ipex with eager fusion and on the CPU, statement by statement the same.
 
-    python -m tests.fusion.programs 20000 [--threads 2] [--seed 0]
+    python -m tests.fusion.programs 20000 [--threads 2] [--seed 0] [--mixed]
 
 A program has a few variables that hold tensors [2, 8, S, S]. Its statements convolve, normalise, multiply matrices, apply
 element-wise operators out of place and in place, make views and aliases, write through them, delete and re-bind variables, write inputs and
 parameters, and branch on values; at its end every variable is compared.
+
+With `--mixed` programs run in automatic mixed precision and are compared with themselves without fusion: roundings to
+bfloat16 differ then, so variables have to be alike only, and branches on values that are no clear matter are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import threading
 from collections.abc import Callable
@@ -19,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import torch_ipex_device  # noqa: F401
+import torch_ipex_device as ipex
 
 CHANNELS, NAMES = 8, "abcde"
 SIZES = (6,) * 7 + (48,)  # few tensors are so large that products wait and pages are given back
@@ -133,7 +137,7 @@ def branch(source: str, target: str, other: str) -> Statement:
     return run
 
 
-def statement(rng: random.Random) -> Statement:
+def statement(rng: random.Random, branches: bool = True) -> Statement:
     """Returns a random statement."""
     target, source, other = (rng.choice(NAMES) for _ in range(3))
     kind = rng.random()
@@ -153,15 +157,16 @@ def statement(rng: random.Random) -> Statement:
         return bind(target, lambda t: t, source)  # another name for the same tensor
     if kind < 0.96:
         return write_parameter(rng.randrange(5), rng.choice([0.9, -1.0]))
-    return branch(source, target, other)
+    return branch(source, target, other) if branches else bind(target, torch.clone, source)
 
 
-def run(program: list[Statement], seed: int, device: str) -> tuple[Variables, list[int]]:
+def run(program: list[Statement], seed: int, device: str, mixed: bool = False) -> tuple[Variables, list[int]]:
     """Runs a program; returns its variables on the CPU and the statements that raised (overlapping memory)."""
     layers, values = start(seed)
     layers.to(device)
     variables = {name: tensor.to(device) for name, tensor in values.items()}
-    with torch.no_grad():
+    mode = ipex.AutoMixPrecision(ipex.AmpConf(torch.bfloat16)) if mixed else contextlib.nullcontext()
+    with torch.no_grad(), mode:
         refused = []
         for index, one in enumerate(program):
             try:
@@ -193,7 +198,31 @@ def check(seed: int) -> None:
         )
 
 
-def check_many(count: int, threads: int, first: int = 0) -> None:
+def check_mixed(seed: int) -> None:
+    """Runs the program of a seed in mixed precision, with fusion and without.
+
+    Raises:
+        AssertionError: a variable differs by more than roundings to bfloat16 of a few statements.
+    """
+    rng = random.Random(seed)
+    program = [statement(rng, branches=False) for _ in range(rng.randint(3, 12))]
+    actual, refused = run(program, seed, "ipex", mixed=True)
+    torch.ipex.set_eager_fusion(False)
+    try:
+        expected, refused_unfused = run(program, seed, "ipex", mixed=True)
+    finally:
+        torch.ipex.set_eager_fusion(True)
+    assert refused == refused_unfused, f"program {seed}"
+    for name in NAMES:
+        got, wanted = actual[name].double(), expected[name].double()
+        assert got.shape == wanted.shape, f"program {seed}, variable {name}"
+        assert torch.equal(got.isnan(), wanted.isnan()), f"program {seed}, variable {name}"
+        got, wanted = got.nan_to_num(), wanted.nan_to_num()
+        error = (got - wanted).norm() / wanted.norm().clamp_min(1e-2)
+        assert error < 0.05, f"program {seed}, variable {name}: relative error {error:.2g}"
+
+
+def check_many(count: int, threads: int, first: int = 0, check: Callable[[int], None] = check) -> None:
     """Checks programs in several threads at once.
 
     Raises:
@@ -220,8 +249,12 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="the first program")
+    parser.add_argument("--mixed", action="store_true", help="in automatic mixed precision; one thread")
     arguments = parser.parse_args()
-    check_many(arguments.count, arguments.threads, arguments.seed)
+    if arguments.mixed:  # fusion is switched for the whole process
+        check_many(arguments.count, 1, arguments.seed, check_mixed)
+    else:
+        check_many(arguments.count, arguments.threads, arguments.seed)
     print(f"{arguments.count} programs agree; {torch.ipex.fusion_stats()}")
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from .programs import check_many
+from .programs import check_many, check_mixed
 
 
 def test_programs_in_one_thread():
@@ -13,3 +13,9 @@ def test_programs_in_one_thread():
 
 def test_programs_in_two_threads():
     check_many(300, threads=2, first=10_000)
+
+
+def test_programs_in_mixed_precision():
+    before = torch.ipex.fusion_stats()
+    check_many(200, threads=1, check=check_mixed)
+    assert torch.ipex.fusion_stats().opened > before.opened

@@ -49,6 +49,7 @@ TOLERANCES: dict[str, Tolerance | tuple[Tolerance, ...]] = {
     "nn.GRU": Tolerance(4.0, FLOAT32, RECURRENT),
     "nn.MultiheadAttention": Tolerance(4.0, FLOAT32, ATTENTION),
     "nn.TransformerDecoderLayer": Tolerance(4.0, FLOAT32, ATTENTION),
+    "nn.functional.adaptive_avg_pool3d": Tolerance((8.0, 5000.0), BFLOAT16, "CPU adds in bfloat16, ours in float32"),
     "nn.functional.conv1d": Tolerance((8.0, 100_000.0), BFLOAT16, WEAKER),
     "nn.functional.conv2d": Tolerance((8.0, 100_000.0), BFLOAT16, WEAKER),
     "nn.functional.conv3d": (

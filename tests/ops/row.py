@@ -59,6 +59,7 @@ class Row:
         invalid: calls that must fail.
         benchmark: shapes for benchmarks/ops.py, from real models.
         coefficient: factor on assert_close's tolerance, and why.
+        rounds_sums: whether stock PyTorch rounds partial sums to bfloat16, so that it is the one that is off.
         layout_shape: shape for the tests of memory layouts.
         hostile_shapes: shapes for the tests of hostile values; the last dimension is a multiple of 4.
         dtype_shape: shape for the tests of dtypes, mixed devices and untouched arguments.
@@ -90,6 +91,7 @@ class Row:
     dtypes: tuple[torch.dtype, ...] = (torch.float32, torch.bfloat16, torch.float16)
     invalid: tuple[Invalid, ...] = ()
     coefficient: tuple[float, str] = (1.0, "")
+    rounds_sums: bool = False
     layout_shape: Shape = (4, 6, 32)
     hostile_shapes: tuple[Shape, ...] = ((6, 4), (6, 40))
     dtype_shape: Shape = (3, 40)

@@ -137,7 +137,9 @@ def test_gradients_of_convolutions(spatial, window, channels, images):
         actual = backward(gradient.to(DEVICE), x.to(DEVICE), weight.to(DEVICE))
     own = implementations(explanation).count(OWN)
     whole_panels = channels[0] % 16 == 0 or kernel == 1
-    assert HAS_AVX512 or own == (whole_panels and output[:, 0].numel() >= 32) + (kernel == 1 and stride > 1 and padding == 0)
+    assert HAS_AVX512 or own == (whole_panels and output[:, 0].numel() >= 32) + (
+        kernel == 1 and stride > 1 and padding == 0
+    )
     for a, e in zip(actual, expected, strict=True):
         assert_close(a, e)
 

@@ -31,8 +31,8 @@ DEEP: dict[str, Any] = {
     "empty": ((0, 3, 4, 6, 6),),
     "other_shape": (4, 6, 8, 8),
 }
+FORWARD = (torch.float32, torch.bfloat16)
 _COMMON: dict[str, Any] = {
-    "dtypes": (torch.float32,),
     "autocast": torch.bfloat16,
     "inputs": one,
 }
@@ -118,11 +118,21 @@ def _pair(
     invalid = common.pop("invalid", ())
     backward_name = name + "_backward"
     return (
-        Row(operator=f"aten::{name}", call=forward, native=variants, invalid=invalid, **common),
+        Row(
+            operator=f"aten::{name}",
+            call=forward,
+            native=variants,
+            invalid=invalid,
+            dtypes=FORWARD,
+            rounds_sums=dims == 3,
+            **common,
+        ),
         Row(
             operator=f"aten::{backward_name}",
+            rounds_sums=dims == 3,
             call=getattr(aten, backward_name).default,
             native={key: backward(forward, value) for key, value in variants.items()},
+            dtypes=(torch.float32,),
             **common,
         ),
     )
@@ -163,6 +173,7 @@ ROWS = (
     ),
     Row(
         operator="aten::max_pool2d",
+        dtypes=FORWARD,
         call=aten.max_pool2d.default,
         native=_max_variants(2),
         other={"unbatched": _max(2, 3)},
