@@ -35,8 +35,11 @@ bool add_mask(AttentionCall& call, const at::Tensor& mask) {
   for (int64_t d = 0; d < mask.dim(); ++d)
     if (mask.size(d) != 1 && mask.size(d) != scores[d + 4 - mask.dim()])
       return false;
-  call.operands.push_back(forms::read(mask.to(at::kFloat)));
-  const forms::Operand& operand = call.operands.back();
+  const at::Tensor wide = mask.to(at::kFloat);
+  call.operands.push_back(forms::read(wide));
+  forms::Operand& operand = call.operands.back();
+  if (!operand.owner.defined())
+    operand.owner = wide; // perhaps a temporary
   call.spec.mask = static_cast<const float*>(operand.data);
   for (int64_t d = 0; d < mask.dim(); ++d)
     call.spec.mask_strides[d + 4 - mask.dim()] = mask.size(d) == 1 ? 0 : operand.strides()[d];

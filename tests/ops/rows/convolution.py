@@ -118,7 +118,8 @@ ROWS = (
     Row(
         operator="aten::convolution_backward",
         call=_wanted_gradients,
-        hostile_undefined=("huge",),
+        # Whether a weight that is not finite meets zeros of the padding differs between oneDNN's kernels too.
+        hostile_undefined=("huge", "transposed, grouped"),
         native={
             "3x3": _backward(ALL),
             "strided": _backward(ALL, stride=2),
