@@ -1,7 +1,7 @@
 """Whole models on ipex against other ways to run them on the same machine, in the same minutes.
 
 Usage: python benchmarks/compare.py [--models NAME ...] [--peers NAME ...] [--batch N ...] [--threads N ...]
-           [--mode inference|training] [--dtype float32|bfloat16] [--json FILE] [--plot FILE.png]
+           [--mode inference|training] [--dtype float32|bfloat16|mixed] [--json FILE] [--plot FILE.png]
 Every alternative runs in a process of its own; blocks of their iterations take turns, and so does the measurement of what
 the cores can do at most. docs/benchmarks.md says what is measured and how peers are installed.
 """
@@ -145,7 +145,7 @@ def main() -> int:
             for batch, threads in itertools.product(options.batch, options.threads):
                 workload = Workload(model, batch, threads, options.mode, options.dtype)
                 rows = run(workload, options, Path(folder), meter)
-                rate = meter.rates(threads).get(workload.dtype)
+                rate = meter.rates(threads).get(workload.arithmetic)
                 title = f"{workload.title(MODELS[model].title)}; peak {f'{rate:.0f} GOP/s' if rate else 'unknown'}"
                 console.print(table(title, rows))
                 if options.json:

@@ -88,7 +88,7 @@ def summarise(workload: Workload, measurements: Mapping[str, Measurement], peak:
     usable = {name: measurement for name, measurement in measurements.items() if measurement.error is None}
     baselines = [usable[name] for name in BASELINES if name in usable]
     baseline = min(baselines, key=lambda measurement: min(measurement.samples), default=None)
-    gops = peak.get(workload.dtype)
+    gops = peak.get(workload.arithmetic)
     operations = workload.operations(MODELS[workload.model].gflop)
 
     def row(name: str, measured: Measurement) -> Result:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["inference", "training"]
-Dtype = Literal["float32", "bfloat16"]
+Dtype = Literal["float32", "bfloat16", "mixed"]
 
 # A training step multiplies every weight three times: forward, gradient of the input, gradient of the weight.
 TRAINING_FACTOR = 3
@@ -21,7 +21,8 @@ class Workload:
         batch: samples per iteration.
         threads: threads that compute.
         mode: an iteration is a forward, or a training step (forward, loss, backward, SGD with momentum).
-        dtype: arithmetic; parameters of bfloat16 inference are bfloat16, those of training stay float32 (autocast).
+        dtype: arithmetic; parameters and input of bfloat16 inference are bfloat16, those of training and of mixed
+            precision float32 (autocast, or what a peer has instead).
     """
 
     model: str
@@ -33,6 +34,21 @@ class Workload:
     def title(self, model: str) -> str:
         """Returns the heading of tables, with the model's printable name."""
         return f"{model}, {self.mode}, {self.dtype}, batch {self.batch}, threads {self.threads}"
+
+    @property
+    def parameters(self) -> str:
+        """The dtype of parameters and floating point inputs, by its name in torch."""
+        return "bfloat16" if self.dtype == "bfloat16" and self.mode == "inference" else "float32"
+
+    @property
+    def arithmetic(self) -> str:
+        """The dtype of most of the arithmetic, by its name in torch."""
+        return "float32" if self.dtype == "float32" else "bfloat16"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether operators are to compute in another dtype than the parameters have."""
+        return self.parameters != self.arithmetic
 
     def operations(self, gflop: float) -> float:
         """Returns the arithmetic of one iteration in 10^9 operations, given that of one sample's forward."""

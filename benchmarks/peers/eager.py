@@ -9,7 +9,7 @@ import torch
 from comparison import weights
 from comparison.workload import Workload
 
-from .program import Program, inference, training
+from .program import Program, autocast, inference, training
 
 DISTRIBUTIONS = ("torch",)
 
@@ -19,5 +19,6 @@ def prepare(workload: Workload, folder: Path, memory_format: torch.memory_format
     model = weights.load(workload, folder).to(memory_format=memory_format)  # type: ignore[call-overload]
     if workload.mode == "training":
         return training(workload, model, weights.example(workload).to(memory_format=memory_format))
-    dtype = getattr(torch, workload.dtype)
-    return inference(model.to(dtype), weights.example(workload, dtype).to(memory_format=memory_format))
+    dtype = getattr(torch, workload.parameters)
+    input = weights.example(workload, dtype).to(memory_format=memory_format)
+    return inference(model.to(dtype), input, mode=autocast(workload))

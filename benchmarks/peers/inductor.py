@@ -10,7 +10,7 @@ import torch._inductor.config
 from comparison import weights
 from comparison.workload import Workload
 
-from .program import Program, inference, training
+from .program import Program, autocast, inference, training
 
 DISTRIBUTIONS = ("torch",)
 
@@ -22,7 +22,7 @@ def prepare(workload: Workload, folder: Path, backend: str = "inductor") -> Prog
         model.compile(backend=backend, dynamic=False)
         return training(workload, model, weights.example(workload))
     torch._inductor.config.freezing = True
-    dtype = getattr(torch, workload.dtype)
+    dtype = getattr(torch, workload.parameters)
     # Weights are frozen in the first iteration, and only because gradients are off there.
     compiled = torch.compile(model.to(dtype), backend=backend, dynamic=False)
-    return inference(compiled, weights.example(workload, dtype))
+    return inference(compiled, weights.example(workload, dtype), mode=autocast(workload))

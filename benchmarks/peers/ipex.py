@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ import torch_ipex_device
 from comparison import weights
 from comparison.workload import Workload
 
-from .program import Program, inference, training
+from .program import Mode, Program, autocast, inference, training
 
 DISTRIBUTIONS = ("torch-ipex-device", "torch")
 
@@ -20,11 +21,16 @@ def prepare(workload: Workload, folder: Path) -> Program:
     """Returns the model on the device."""
     device = torch_ipex_device.DEVICE
     model = weights.load(workload, folder, device)
-    if workload.mode == "training":
-        program = training(workload, model, weights.example(workload), device)
+    if workload.dtype == "mixed":
+        conf = torch_ipex_device.AmpConf(torch.bfloat16)
+        mode: Mode = partial(torch_ipex_device.AutoMixPrecision, conf, running_mode=workload.mode)
     else:
-        dtype = getattr(torch, workload.dtype)
-        program = inference(model.to(dtype), weights.example(workload, dtype), device)
+        mode = autocast(workload, device)
+    if workload.mode == "training":
+        program = training(workload, model, weights.example(workload), device, mode)
+    else:
+        dtype = getattr(torch, workload.parameters)
+        program = inference(model.to(dtype), weights.example(workload, dtype), device, mode)
 
     def facts() -> dict[str, int]:
         torch_ipex_device._C.reset_operator_stats()

@@ -31,7 +31,7 @@ def prepare(workload: Workload, folder: Path) -> Program:
     Raises:
         RuntimeError: the plug-in computes in another precision than asked, as it does without hardware for it.
     """
-    precision = PRECISIONS[workload.dtype]
+    precision = PRECISIONS[workload.arithmetic]
     options = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": workload.threads,

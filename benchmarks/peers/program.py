@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +16,14 @@ from models import loss, target_of
 
 # Small enough for hundreds of steps on one batch without overflow.
 LEARNING_RATE, MOMENTUM = 1e-4, 0.9
+
+
+Mode = Callable[[], AbstractContextManager[Any]]
+
+
+def autocast(workload: Workload, device: str = "cpu") -> Mode:
+    """Returns the context in which stock PyTorch computes a workload."""
+    return partial(torch.autocast, torch.device(device).type, torch.bfloat16, enabled=workload.is_mixed)
 
 
 @dataclass(frozen=True)
@@ -35,23 +46,27 @@ def inference(
     model: nn.Module | Callable[[torch.Tensor], torch.Tensor],
     input: torch.Tensor,
     device: str = "cpu",
+    mode: Mode = nullcontext,
 ) -> Program:
     """Returns a program of forwards; a transfer of the input to `device` and of the output back is part of each.
 
     Args:
-        model: already on `device` and in the dtype that it computes in.
+        model: already on `device` and in the dtype that its parameters are to have.
         input: on CPU, in the dtype that the model wants.
         device: where the model is.
+        mode: the context to compute in.
     """
 
     def run() -> torch.Tensor:
-        with torch.inference_mode():
+        with torch.inference_mode(), mode():
             return model(input.to(device)).to("cpu")
 
     return Program(run, run)
 
 
-def training(workload: Workload, model: nn.Module, input: torch.Tensor, device: str = "cpu") -> Program:
+def training(
+    workload: Workload, model: nn.Module, input: torch.Tensor, device: str = "cpu", mode: Mode | None = None
+) -> Program:
     """Returns a program of training steps: forward, cross entropy, backward, SGD with momentum, the loss as a number."""
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
@@ -60,7 +75,7 @@ def training(workload: Workload, model: nn.Module, input: torch.Tensor, device: 
     def run() -> float:
         nonlocal target
         optimizer.zero_grad()
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=workload.dtype == "bfloat16"):
+        with (mode or autocast(workload, device))():
             output = model(input.to(device))
             if target is None:
                 target = target_of(output)

@@ -62,7 +62,7 @@ class Alternative:
             return "not applicable: the input has no channels"
         if workload.mode == "training" and not self.trains:
             return "not applicable: runs inference only"
-        if workload.dtype == "bfloat16" and not self.bfloat16:
+        if workload.arithmetic == "bfloat16" and not self.bfloat16:
             return "not applicable: has no bfloat16 kernels for CPUs"
         if not self.python(environments).exists():
             return f"not installed: run `python benchmarks/setup_peers.py {self.name}`"

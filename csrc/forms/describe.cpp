@@ -81,10 +81,15 @@ Description describe(const at::Tensor& tensor) {
 }
 
 std::string summary(const at::Tensor& tensor) {
-  std::string text = c10::str(tensor.scalar_type(), tensor.sizes());
-  if (tensor.layout() != at::kStrided || tensor.is_nested() || tensor.dim() < 2 || tensor.dim() > 26)
-    return text;
+  if (tensor.layout() != at::kStrided || tensor.is_nested() || tensor.dim() > 26)
+    return c10::str(tensor.scalar_type(), tensor.sizes());
   const Description form = describe(tensor);
+  std::string text = c10::str(tensor.scalar_type());
+  if (form.dtype != tensor.scalar_type())
+    text += c10::str(':', form.dtype);
+  text += c10::str(tensor.sizes());
+  if (tensor.dim() < 2)
+    return text;
   const c10::IntArrayRef strides = form.strides && !form.plain ? *form.strides : tensor.strides();
   std::vector<int> order;
   for (int dim = 0; dim < tensor.dim(); ++dim)

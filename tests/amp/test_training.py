@@ -189,3 +189,42 @@ def test_digits_are_learnt_as_in_float32(optimizer: str) -> None:
         accuracies[name] = sum(hits) / len(hits)
     assert accuracies["float32"] > 0.85
     assert abs(accuracies["float32"] - accuracies["bfloat16"]) < 0.01, accuracies
+
+
+def test_grad_scaler_is_accepted(net: Net) -> None:
+    """bfloat16 has float32's range: scaling by a power of two changes nothing but the exponents."""
+    x, labels = batch()
+    other = copy.deepcopy(net)
+    optimizers = [torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9) for model in (net, other)]
+    scaler = torch.amp.GradScaler("ipex", init_scale=1024.0)
+    for _ in range(3):
+        for model, optimizer in zip((net, other), optimizers, strict=True):
+            optimizer.zero_grad()
+            with ipex.AutoMixPrecision(BF16, "training"):
+                loss = F.cross_entropy(model(x), labels)
+            if model is net:
+                loss.backward()
+                optimizer.step()
+            else:
+                scaler.scale(loss).backward()
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(model.parameters(), 1e6)
+                scaler.step(optimizer)
+                scaler.update()
+    assert scaler.get_scale() == 1024.0
+    for a, b in zip(net.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a.detach().cpu(), b.detach().cpu(), rtol=1e-5, atol=1e-6)
+
+
+def test_grad_scaler_skips_a_step_with_infinite_gradients(net: Net) -> None:
+    x, labels = batch()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    before = [parameter.detach().cpu().clone() for parameter in net.parameters()]
+    scaler = torch.amp.GradScaler("ipex", init_scale=2.0**127, growth_interval=1)
+    with ipex.AutoMixPrecision(BF16, "training"):
+        loss = F.cross_entropy(net(x), labels) * 1e4
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert scaler.get_scale() == 2.0**126
+    assert all(torch.equal(a.detach().cpu(), b) for a, b in zip(net.parameters(), before, strict=True))

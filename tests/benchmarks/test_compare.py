@@ -59,6 +59,24 @@ def test_training_step_counts_three_forwards(comparison, workload):
     assert replace(workload, mode="training").operations(8.18) == 3 * workload.operations(8.18)
 
 
+@pytest.mark.parametrize(
+    ("mode", "dtype", "parameters", "is_mixed"),
+    [
+        ("inference", "float32", "float32", False),
+        ("inference", "bfloat16", "bfloat16", False),
+        ("inference", "mixed", "float32", True),
+        ("training", "bfloat16", "float32", True),
+        ("training", "mixed", "float32", True),
+    ],
+)
+def test_what_is_mixed(workload, mode, dtype, parameters, is_mixed):
+    from dataclasses import replace
+
+    changed = replace(workload, mode=mode, dtype=dtype)
+    assert (changed.parameters, changed.is_mixed) == (parameters, is_mixed)
+    assert changed.arithmetic == ("float32" if dtype == "float32" else "bfloat16")
+
+
 def test_unknown_peak_leaves_the_share_out(comparison, workload):
     measurement = comparison.results.Measurement([1.0])
     (row,) = comparison.results.summarise(workload, {"ipex": measurement}, {"float32": None})
@@ -158,6 +176,7 @@ def test_each_round_begins_with_another_alternative(comparison):
         ("zentorch", {}, "not installed: run `python benchmarks/setup_peers.py zentorch`"),
         ("openvino", {"mode": "training"}, "not applicable: runs inference only"),
         ("onnxruntime", {"dtype": "bfloat16"}, "not applicable: has no bfloat16 kernels for CPUs"),
+        ("onnxruntime", {"dtype": "mixed"}, "not applicable: has no bfloat16 kernels for CPUs"),
         ("eager-cl", {"model": "bert"}, "not applicable: the input has no channels"),
         ("ipex", {"mode": "training"}, None),
     ],

@@ -23,7 +23,8 @@ class OperatorRow:
         path: "native" (a kernel of the device), "open" (left to a later row), "fallback" (the CPU's kernel on the same
             memory) or "data movement".
         reason: why the call was not native, or what made an open primitive run; empty otherwise.
-        arguments: dtypes and sizes of the tensors; "@acdb" after one: its dimensions in the order of memory.
+        arguments: dtypes and sizes of the tensors; "Float:BFloat16" is float32 to the program and held in bfloat16;
+            "@acdb" after one: its dimensions in the order of memory.
         implementations: what oneDNN ran, with its name of the implementation; empty for kernels of our own.
         fused: operators of the epilogue that ran inside of the primitive, "batch_norm+relu".
         calls: number of calls.
