@@ -21,6 +21,7 @@
 #include "aten/operator_name.h"
 #include "aten/twin.h"
 #include "forms/narrow.h"
+#include "fusion/rounded.h"
 #include "onednn/engine.h"
 
 namespace ipex::amp {
@@ -105,8 +106,13 @@ inline bool is_wide(const at::Tensor& tensor) {
       !tensor.is_nested() && tensor.has_storage() && !tensor.is_neg();
 }
 
+// `tensor` for a kernel that knows float32 only. In inference the copy is kept: weights, and inputs of several layers, are
+// read again.
 inline at::Tensor as_wide(const at::Tensor& tensor) {
-  return tensor.scalar_type() == at::kBFloat16 && on_device(tensor) ? forms::wide_copy(tensor) : tensor;
+  if (tensor.scalar_type() != at::kBFloat16 || !on_device(tensor))
+    return tensor;
+  const bool trains = at::GradMode::is_enabled() || torch::autograd::get_current_node() != nullptr;
+  return trains ? forms::wide_copy(tensor) : forms::wide(tensor);
 }
 
 // Says once that low precision is slower here.
@@ -210,7 +216,7 @@ struct Call<Op, Result(Args...)> {
     (look(args), ...);
     if (kByWayOfFloat<Op> == ByWayOfFloat::kAlways)
       return any && others && (policy.kept == 0 || any_kept); // without parameters, statistics would be bfloat16
-    return any && others && !onednn::supports(at::kBFloat16);
+    return any && others && !onednn::computes_bfloat16();
   }
 
   // With bfloat16 operands converted to float32 and results converted back. `wide`: results that stay float32.
@@ -221,7 +227,10 @@ struct Call<Op, Result(Args...)> {
     std::tuple<Converted<Args>...> operands{Converted<Args>(args, as_wide)...};
     Result made = std::apply([&](auto&... operand) { return compute(operand.get()...); }, operands);
     return convert_results(std::move(made), [&](const at::Tensor& result, size_t i) {
-      return result.scalar_type() == at::kFloat && !(wide >> i & 1) ? forms::narrow_copy(result) : result;
+      if (result.scalar_type() != at::kFloat || (wide >> i & 1))
+        return result;
+      at::Tensor open = fusion::rounded(result);
+      return open.defined() ? open : forms::narrow_copy(result);
     });
   }
 

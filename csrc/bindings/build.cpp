@@ -19,6 +19,7 @@ void init_build(py::module_& module) {
     return info;
   });
   module.def("cpu_isa", &onednn::cpu_isa);
+  module.def("set_bfloat16_emulation", &onednn::set_bfloat16_emulation, py::arg("emulate"));
 }
 
 } // namespace ipex::bindings

@@ -269,8 +269,9 @@ Form::~Form() {
 }
 
 void Form::drop_copies() {
-  if (!packed.empty() || narrow || (plain && physical))
+  if (!packed.empty() || narrow || wide || (plain && physical))
     ++generation;
+  wide = {};
   packed.clear();
   read_once.clear();
   bound = kUnknown;

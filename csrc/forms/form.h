@@ -5,6 +5,7 @@
 //   physical   a kernel's result in another dimension order (or type): the only copy until somebody needs plain bytes
 //   caches     packed copies of the plain values, for kernels that read the same weights again and again
 //   narrow     the values in bfloat16 (narrow.h): a cache too, or what a kernel computed and the only copy
+//   wide       of a bfloat16 storage, the values in float32: a cache
 // Values that nobody has asked for yet may be open (open_values.h): then `physical` says where they will lie. Otherwise
 // `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches. Two
 // exceptions: when a packed copy holds every value, the plain bytes of a weight may be given back to the system and are
@@ -157,6 +158,7 @@ class Form {
   std::optional<Physical> physical;
   c10::Storage narrow;
   bool only_narrow = false; // no float32 values
+  c10::Storage wide;
   bool computed_narrow = false; // the values were last computed in bfloat16, whatever there is of them now
   std::vector<Packed> packed;
   std::vector<onednn::Layout> read_once; // as what kernels have read the values since the last write, unpacked

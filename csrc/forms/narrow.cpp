@@ -31,20 +31,34 @@ at::Tensor view(c10::Storage storage, c10::ScalarType dtype, const at::Tensor& l
   return made;
 }
 
-// The narrow storage of a form whose float32 values are valid. Called with the lock held.
-c10::Storage make_narrow(Form& form, c10::StorageImpl& storage) {
-  const auto count = static_cast<int64_t>(storage.nbytes() / sizeof(float));
+// A storage of `count` values of `dtype` that convert(src, dst, count) makes of those of the form, in the order in which
+// they lie. Called with the lock held.
+template <class Convert>
+c10::Storage make_converted(
+    Form& form,
+    c10::StorageImpl& storage,
+    int64_t count,
+    c10::ScalarType dtype,
+    Convert convert) {
   if (form.physical) {
     const Physical& from = *form.physical;
-    const auto made = make_result(
-        from.plain.sizes_ref(), from.plain.strides_ref(), from.layout.strides_ref(), options(at::kBFloat16));
-    to_narrow(static_cast<const float*>(from.data), made.data, count);
+    const auto made =
+        make_result(from.plain.sizes_ref(), from.plain.strides_ref(), from.layout.strides_ref(), options(dtype));
+    convert(from.data, made.data, count);
     return made.tensor.storage();
   }
   form.make_plain(storage);
-  const auto made = make_contiguous_result({count}, options(at::kBFloat16));
-  to_narrow(static_cast<const float*>(storage._mutable_data_ptr_no_checks().get()), made.data, count);
+  const auto made = make_contiguous_result({count}, options(dtype));
+  convert(storage._mutable_data_ptr_no_checks().get(), made.data, count);
   return made.tensor.storage();
+}
+
+// The narrow storage of a form whose float32 values are valid. Called with the lock held.
+c10::Storage make_narrow(Form& form, c10::StorageImpl& storage) {
+  const auto count = static_cast<int64_t>(storage.nbytes() / sizeof(float));
+  return make_converted(form, storage, count, at::kBFloat16, [](const void* src, void* dst, int64_t values) {
+    to_narrow(static_cast<const float*>(src), dst, values);
+  });
 }
 
 // Whether the values of the storage are float32 numbers from its begin to its end.
@@ -103,6 +117,27 @@ at::Tensor narrow(const at::Tensor& tensor) {
       return view(form->narrow, at::kBFloat16, tensor);
   }
   return narrow_copy(tensor);
+}
+
+at::Tensor wide(const at::Tensor& tensor) {
+  c10::StorageImpl& storage = storage_of(tensor);
+  const auto count = static_cast<int64_t>(storage.nbytes() / sizeof(c10::BFloat16));
+  // As in narrow().
+  Form* form = 2 * tensor.numel() < count || tensor.numel() == 0 ? nullptr : Form::make(storage);
+  if (form != nullptr) {
+    const Form::Lock lock(*form);
+    form->close(storage);
+    const bool is_bfloat16 = !form->physical || form->physical->plain.dtype == dnnl::memory::data_type::bf16;
+    if (!form->wide && form->owner->aliases.load() <= 0 && is_bfloat16) {
+      form->wide = make_converted(*form, storage, count, at::kFloat, [](const void* src, void* dst, int64_t values) {
+        to_wide(src, static_cast<float*>(dst), values);
+      });
+      Form::watch(storage);
+    }
+    if (form->wide)
+      return view(form->wide, at::kFloat, tensor);
+  }
+  return wide_copy(tensor);
 }
 
 at::Tensor narrow_for_update(const at::Tensor& tensor) {

@@ -31,6 +31,9 @@ void wrote_narrow(const at::Tensor& tensor);
 // A new float32 tensor with the values of the bfloat16 tensor `values`, whose storage nobody else uses.
 at::Tensor shown_wide(const at::Tensor& values);
 
+// The values of the bfloat16 `tensor` as float32; perhaps kept on the storage. Not to be written.
+at::Tensor wide(const at::Tensor& tensor);
+
 // A copy of `tensor` with its strides, if they are dense, and as it lies: from float32 to bfloat16 and back.
 at::Tensor narrow_copy(const at::Tensor& tensor);
 at::Tensor wide_copy(const at::Tensor& tensor);

@@ -56,6 +56,10 @@ class Chain final : public forms::OpenValues {
     ++length_;
   }
 
+  bool is_bare() const {
+    return parent_ == nullptr && steps_.empty();
+  }
+
   bool is_full() const {
     return length_ == kMostSteps;
   }

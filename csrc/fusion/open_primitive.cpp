@@ -210,7 +210,7 @@ bool may_open(std::initializer_list<const at::Tensor*> tensors) {
   if (!enabled())
     return false;
   const auto dtype = (*tensors.begin())->scalar_type();
-  if (dtype != at::kFloat && (dtype != at::kBFloat16 || !onednn::supports(dtype)))
+  if (dtype != at::kFloat && dtype != at::kBFloat16)
     return false;
   return !at::GradMode::is_enabled() || std::none_of(tensors.begin(), tensors.end(), [](const at::Tensor* tensor) {
     return tensor->defined() && tensor->requires_grad();
@@ -248,6 +248,23 @@ at::Tensor open(
     add_dependent(held, made.chain);
   counters().opened.fetch_add(1, std::memory_order_relaxed);
   return std::move(made.tensor);
+}
+
+std::optional<OpenPrimitive> primitive_of(const at::Tensor& tensor) {
+  forms::Form* form = form_of(tensor);
+  if (form == nullptr)
+    return std::nullopt;
+  const forms::Form::Lock lock(*form);
+  const auto found = growing(tensor, *form);
+  if (!found || !found->chain->is_bare() || !covers(tensor, form->physical->plain))
+    return std::nullopt;
+  return OpenPrimitive{found->chain->base(), found->layout};
+}
+
+at::Tensor open_instead(const at::Tensor& tensor, std::shared_ptr<const Base> base, dnnl::memory::data_type dtype) {
+  auto layout = primitive_of(tensor)->layout;
+  layout.dtype = dtype;
+  return make(std::move(base), nullptr, std::nullopt, tensor.sizes(), tensor.strides(), layout).tensor;
 }
 
 std::optional<onednn::Layout> open_layout(const at::Tensor& tensor) {

@@ -72,6 +72,17 @@ at::Tensor open(
     c10::IntArrayRef strides,
     c10::IntArrayRef physical);
 
+// The primitive of an open tensor that no step has joined, and how the values will lie.
+struct OpenPrimitive {
+  std::shared_ptr<const Base> base;
+  onednn::Layout layout;
+};
+std::optional<OpenPrimitive> primitive_of(const at::Tensor& tensor);
+
+// A new open tensor of `dtype` with the values that `base` computes, that looks and lies as `tensor`, which is dropped
+// unread. What `base` reads must stay as it is.
+at::Tensor open_instead(const at::Tensor& tensor, std::shared_ptr<const Base> base, dnnl::memory::data_type dtype);
+
 // How the values of an open tensor lie; nothing when `tensor` is not open, or a part of what is, or a view of it in
 // another order.
 std::optional<onednn::Layout> open_layout(const at::Tensor& tensor);

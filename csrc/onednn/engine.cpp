@@ -4,6 +4,7 @@
 #include <c10/macros/Macros.h>
 #include <c10/util/StringUtil.h>
 
+#include <atomic>
 #include <string_view>
 
 #include "core/build_info.h"
@@ -17,6 +18,8 @@ static_assert(
     "the oneDNN headers are not those of the library that is linked");
 
 namespace {
+
+std::atomic<bool> emulates_bfloat16{false};
 
 bool isa_includes(dnnl::cpu_isa required) {
   // The constants are bit sets: a newer instruction set contains the bits of those that it extends.
@@ -83,6 +86,15 @@ bool supports(c10::ScalarType dtype) {
 
 bool has_bfloat16_instructions() {
   return isa_includes(dnnl::cpu_isa::avx512_core_bf16);
+}
+
+bool computes_bfloat16() {
+  return has_bfloat16_instructions() ||
+      (emulates_bfloat16.load(std::memory_order_relaxed) && supports(c10::ScalarType::BFloat16));
+}
+
+void set_bfloat16_emulation(bool emulate) {
+  emulates_bfloat16.store(emulate, std::memory_order_relaxed);
 }
 
 std::string cpu_isa() {

@@ -30,6 +30,11 @@ bool supports(c10::ScalarType dtype);
 // Whether arithmetic in bfloat16 is faster than in float32 here: AVX512_BF16 or AMX.
 bool has_bfloat16_instructions();
 
+// Whether convolutions and products of bfloat16 run as such: with these instructions or, slowly, by emulation if that was
+// asked for (tests do, so that the path runs on more machines). Otherwise they run in float32.
+bool computes_bfloat16();
+IPEX_API void set_bfloat16_emulation(bool emulate);
+
 // The instruction set that oneDNN generates code for, in the spelling of ONEDNN_MAX_CPU_ISA in lower case.
 IPEX_API std::string cpu_isa();
 

@@ -10,6 +10,7 @@
 #include "forms/operand.h"
 #include "forms/storage.h"
 #include "fusion/open_primitive.h"
+#include "ops/convert.h"
 
 namespace ipex::ops {
 
@@ -30,7 +31,7 @@ bool are_parameters(const BatchNormArguments& arguments, c10::ScalarType dtype, 
 }
 
 bool is_source(const at::Tensor& src, c10::ScalarType dtype) {
-  return forms::readable(src) && src.scalar_type() == dtype && src.dim() >= 2 && src.dim() <= 5 && src.numel() != 0;
+  return is_plain_float(src) && src.scalar_type() == dtype && src.dim() >= 2 && src.dim() <= 5 && src.numel() != 0;
 }
 
 // The same with float32 parameters.

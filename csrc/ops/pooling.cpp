@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "forms/operand.h"
+#include "ops/convert.h"
 
 namespace ipex::ops {
 
@@ -15,8 +16,7 @@ int64_t at_dimension(c10::IntArrayRef values, size_t i, int64_t otherwise) {
 }
 
 bool is_source(const at::Tensor& src, int64_t spatial) {
-  return forms::readable(src) && (src.scalar_type() == at::kFloat || src.scalar_type() == at::kBFloat16) &&
-      src.dim() == spatial + 2 && src.numel() > 0;
+  return is_plain_float(src) && src.scalar_type() != at::kHalf && src.dim() == spatial + 2 && src.numel() > 0;
 }
 
 // The ranges of windows of `kernel` elements; nothing when the parameters do not fit.

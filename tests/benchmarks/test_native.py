@@ -10,8 +10,6 @@ import sys
 import pytest
 import torch
 
-from torch_ipex_device import _C
-
 from .test_models import NAMES, needs_torchvision
 
 ALLOWED_ON_INTEGERS = ("aten::add_.Tensor",)
@@ -48,16 +46,10 @@ def test_runs_under_the_policy_error_and_agrees_with_cpu(models, name):
 PRECISIONS = ["float32", "bfloat16", "mixed"]
 
 
-def needs_bfloat16(precision):
-    if precision != "float32" and not _C.cpu_isa().startswith("avx512"):
-        pytest.skip("below AVX-512 bfloat16 goes by way of float32, operator by operator")
-
-
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_second_forward_of_resnet50_is_53_convolutions_and_one_reorder(benchmarks, precision):
     """The reorder puts the input, which is NCHW, in channels-last order; weights were packed by the first forward."""
     needs_torchvision("resnet50")
-    needs_bfloat16(precision)
     program = """
 import sys
 import torch
@@ -98,7 +90,6 @@ with torch.inference_mode():
 def test_convolutional_networks_normalise_and_activate_inside_of_primitives(benchmarks, name, fused, precision):
     """Batch norm, sums and activations after a convolution have no row of their own that ran anything."""
     needs_torchvision(name)
-    needs_bfloat16(precision)
     program = """
 import sys
 import torch

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import torch_ipex_device as ipex
-from torch_ipex_device import _C
+from tests.bfloat16 import arithmetic  # noqa: F401
 
 from .nets import DEVICE, batch_norm, convolution, exact, image, is_open, on_device
 from .test_epilogues import IN_PLACE, UNARY, primitives
@@ -20,11 +20,7 @@ HOW = ["explicit", "mixed"]
 BF16 = ipex.AmpConf(torch.bfloat16)
 
 
-@pytest.fixture(autouse=True)
-def onednn_has_bfloat16():
-    """Below AVX-512 bfloat16 goes by way of float32, operator by operator."""
-    if not _C.cpu_isa().startswith("avx512"):
-        pytest.skip("oneDNN has no bfloat16 here")
+pytestmark = pytest.mark.usefixtures("arithmetic")
 
 
 @contextlib.contextmanager

@@ -124,6 +124,7 @@ def _pair(
             native=variants,
             invalid=invalid,
             dtypes=FORWARD,
+            own=True,
             rounds_sums=dims == 3,
             **common,
         ),
@@ -174,6 +175,7 @@ ROWS = (
     Row(
         operator="aten::max_pool2d",
         dtypes=FORWARD,
+        own=True,
         call=aten.max_pool2d.default,
         native=_max_variants(2),
         other={"unbatched": _max(2, 3)},
