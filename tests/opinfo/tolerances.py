@@ -42,6 +42,7 @@ TOLERANCES: dict[str, Tolerance | tuple[Tolerance, ...]] = {
     "cov": Tolerance(64.0, FLOAT32, f"{SUMS}, and the samples have means far larger than their deviations"),
     "ldexp": Tolerance(4.0, FLOAT32, SUMS),
     "linalg.householder_product": Tolerance(32.0, FLOAT32, f"{PRODUCTS}; its gradient divides by small numbers"),
+    "linalg.lstsq": Tolerance(4.0, FLOAT32, f"{PRODUCTS}; its gradient multiplies by a pseudo-inverse"),
     "linalg.multi_dot": Tolerance(2.0, FLOAT32, PRODUCTS),
     "log_softmax": Tolerance((1.0, 2000.0), HALF, f"{ROUNDED}: the logarithm of the sum plus the maximum"),
     "masked.log_softmax": Tolerance((1.0, 2000.0), HALF, f"{ROUNDED}: the logarithm of the sum plus the maximum"),
@@ -63,6 +64,7 @@ TOLERANCES: dict[str, Tolerance | tuple[Tolerance, ...]] = {
         Tolerance((8.0, 200_000.0), BFLOAT16, WEAKER),
     ),
     "nn.functional.cross_entropy": Tolerance((2.0, 2000.0), HALF, f"{ROUNDED}: log_softmax"),
+    "nn.functional.interpolate": Tolerance((8.0, 5000.0), BFLOAT16, "area: CPU adds in bfloat16, ours in float32"),
     "nn.functional.linear_cross_entropy": Tolerance((2.0, 2000.0), HALF, f"{ROUNDED}: log_softmax"),
     "nn.functional.mse_loss": Tolerance(2.0, HALF, f"{ROUNDED}: the difference"),
     "nn.functional.scaled_dot_product_attention": (
