@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from collections.abc import Iterator
 
 import pytest
@@ -214,3 +215,28 @@ def test_batch_norm_with_bfloat16_parameters():
     assert values.dtype == torch.bfloat16
     expected = exact(norm.bfloat16())(reference(x))
     assert_rounded(values, expected)
+
+
+WRITES = {
+    "in place": lambda t: t.mul_(2),
+    "view": lambda t: t[3:9].fill_(1),
+    "data": lambda t: t.data.copy_(torch.ones_like(t)),
+    "fallback": lambda t: t.cumsum_(0),
+    "pointer": lambda t: ctypes.memset(t.data_ptr(), 0, t.numel() * 2),
+    "alias": lambda t: torch.ipex.as_cpu(t).fill_(0.5),
+    "set_": lambda t: t.set_(torch.full_like(t, 0.25)),
+}
+
+
+@pytest.mark.parametrize("way", WRITES)
+@pytest.mark.parametrize("which", ["weight", "input"])
+def test_what_was_read_before_a_write_is_not_read_again(which, way):
+    """Where float32 kernels do the work, both have a float32 copy after the first call."""
+    torch.manual_seed(0)
+    weight, x = (torch.randn(256, 256).bfloat16().to(DEVICE) for _ in range(2))
+    for _ in range(2):
+        F.linear(x, weight).cpu()
+    WRITES[way](weight if which == "weight" else x)
+    y = F.linear(x, weight)
+    expected = F.linear(x.cpu().double(), weight.cpu().double())
+    assert_rounded(y, expected, times=2)
