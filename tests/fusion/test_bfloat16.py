@@ -15,7 +15,7 @@ import torch_ipex_device as ipex
 from tests.bfloat16 import arithmetic  # noqa: F401
 
 from .nets import DEVICE, batch_norm, convolution, exact, image, is_open, on_device
-from .test_epilogues import IN_PLACE, UNARY, primitives
+from .test_epilogues import BINARY, IN_PLACE, UNARY, primitives
 
 HOW = ["explicit", "mixed"]
 BF16 = ipex.AmpConf(torch.bfloat16)
@@ -78,16 +78,9 @@ def test_unary(name, how):
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("name", ["add", "add_", "mul", "mul_", "add alpha", "reversed add"])
+@pytest.mark.parametrize("name", BINARY)
 def test_binary(name, how):
-    function = {
-        "add": lambda y, r: y + r,
-        "add_": lambda y, r: y.add_(r),
-        "reversed add": lambda y, r: r + y,
-        "mul": lambda y, r: y * r,
-        "mul_": lambda y, r: y.mul_(r),
-        "add alpha": lambda y, r: torch.add(y, r, alpha=-2),
-    }[name]
+    function = BINARY[name]
     conv, other, x = convolution(), convolution(seed=4), image()
     module, shortcut, source = (given(how, thing) for thing in (conv, other, x))
     with precision(how):

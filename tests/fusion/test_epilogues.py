@@ -41,6 +41,14 @@ IN_PLACE = {
     "add_ number": lambda y: y.add_(1.5),
     "mul_ number": lambda y: y.mul_(1.5),
 }
+BINARY = {
+    "add": lambda y, r: y + r,
+    "add_": lambda y, r: y.add_(r),
+    "reversed add": lambda y, r: r + y,
+    "mul": lambda y, r: y * r,
+    "mul_": lambda y, r: y.mul_(r),
+    "add alpha": lambda y, r: torch.add(y, r, alpha=-2),
+}
 
 
 def primitives(explanation: ipex.explain) -> list[str]:
@@ -65,16 +73,9 @@ def test_unary(name):
     assert_close(values, function(exact(conv)(exact(x))))
 
 
-@pytest.mark.parametrize("name", ["add", "add_", "reversed add", "mul", "mul_", "add alpha"])
+@pytest.mark.parametrize("name", BINARY)
 def test_binary(name):
-    function = {
-        "add": lambda y, r: y + r,
-        "add_": lambda y, r: y.add_(r),
-        "reversed add": lambda y, r: r + y,
-        "mul": lambda y, r: y * r,
-        "mul_": lambda y, r: y.mul_(r),
-        "add alpha": lambda y, r: torch.add(y, r, alpha=-2),
-    }[name]
+    function = BINARY[name]
     conv, x, r = convolution(), image(), image(32, seed=3)
     residual = r.to(DEVICE)
     y = function(on_device(conv)(x.to(DEVICE)), residual)
