@@ -70,7 +70,7 @@ packages = find_packages(include=["torch_ipex_device", "torch_ipex_device.*"])
 setup(
     packages=[*packages, "torch_ipex_device.torch_patches"],
     package_dir={"torch_ipex_device.torch_patches": "torch_patches"},
-    package_data={"torch_ipex_device": ["py.typed", "*.pyi", "lib/*.so"]},
+    package_data={"torch_ipex_device": ["py.typed", "*.pyi", "lib/*.so", "int8/*.schema.json"]},
     ext_modules=[Extension("torch_ipex_device._C", sources=[])],
     cmdclass={"build_ext": CMakeBuild},
 )

@@ -1,7 +1,7 @@
 """Whole models on ipex against other ways to run them on the same machine, in the same minutes.
 
 Usage: python benchmarks/compare.py [--models NAME ...] [--peers NAME ...] [--batch N ...] [--threads N ...]
-           [--mode inference|training] [--dtype float32|bfloat16|mixed] [--json FILE] [--plot FILE.png]
+           [--mode inference|training] [--dtype float32|bfloat16|mixed|int8] [--json FILE] [--plot FILE.png]
 Every alternative runs in a process of its own; blocks of their iterations take turns, and so does the measurement of what
 the cores can do at most. docs/benchmarks.md says what is measured and how peers are installed.
 """
@@ -129,6 +129,8 @@ def parse() -> argparse.Namespace:
     options = command_line.parse_args()
     if options.plot and importlib.util.find_spec("matplotlib") is None:
         command_line.error("--plot needs matplotlib: `pip install matplotlib`, or use `make compare`")
+    if options.plot and options.dtype == "int8":
+        command_line.error("--plot draws times relative to stock eager PyTorch, which has none in int8")
     for file in filter(None, (options.json, options.plot)):
         if not Path(file).resolve().parent.is_dir():
             command_line.error(f"there is no folder for {file}")

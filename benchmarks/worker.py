@@ -62,9 +62,9 @@ class Worker:
         return answers[command](**arguments)
 
     def reference(self, workload: Workload, folder: Path, file: str) -> dict[str, Any]:
-        """Writes the model's weights, and to `file` what stock PyTorch computes with them in float64."""
-        model = weights.save(workload.model, folder).double()
-        input = weights.example(workload, torch.float64)
+        """Writes the model's weights and data, and to `file` what stock PyTorch computes with them in float64."""
+        model = weights.save(workload, folder).double()
+        input = weights.example(workload, folder, torch.float64)
         if workload.mode == "training":
             program = training(replace(workload, dtype="float32"), model, input)
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from models import MODELS
+from models import find
 from peers import ALTERNATIVES, Alternative
 
 from .agreement import compare
@@ -24,13 +24,14 @@ class Plan:
     """How to measure.
 
     Attributes:
-        blocks: how many blocks of each alternative.
+        blocks: how many blocks of each alternative; none when only results are wanted.
         seconds: length of a block; at least one iteration is timed in each.
         timeout: seconds without an answer after which a worker is given up.
         folder: for weights, converted models, results and logs.
         environments: where the Python environments of the peers are.
         progress: told in words what happens next.
         between: called before the first block, between rounds of blocks and after the last.
+        judge: called once per alternative with its name, its result and that of stock PyTorch in float64.
     """
 
     blocks: int
@@ -40,6 +41,7 @@ class Plan:
     environments: Path
     progress: Callable[[str], None]
     between: Callable[[], None]
+    judge: Callable[[str, torch.Tensor, torch.Tensor], None] = lambda name, result, reference: None
 
 
 def measure(workload: Workload, alternatives: Sequence[Alternative], plan: Plan) -> dict[str, Measurement]:
@@ -109,7 +111,7 @@ def _prepare(
     workers: dict[str, Channel],
 ) -> None:
     """Starts a worker and has the model loaded, or notes why not."""
-    measurement.error = alternative.refusal(workload, MODELS[workload.model].is_image_model, plan.environments)
+    measurement.error = alternative.refusal(workload, find(workload.model).is_image_model, plan.environments)
     if measurement.error:
         return
     output = plan.folder / f"{alternative.name}.output.pt"
@@ -121,7 +123,9 @@ def _prepare(
         measurement.versions = worker.receive(plan.timeout)["versions"]
         arguments = {"workload": asdict(workload), "folder": str(plan.folder), "file": str(output)}
         measurement.busy += not worker.ask("prepare", plan.timeout, **arguments)["idle"]
-        measurement.agreement = compare(torch.load(output), reference)
+        result = torch.load(output)
+        measurement.agreement = compare(result, reference)
+        plan.judge(alternative.name, result, reference)
     except (WorkerError, ValueError) as error:
         measurement.error = str(error)
         if worker is not None:

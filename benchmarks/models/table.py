@@ -10,6 +10,9 @@ from torch import nn
 
 from . import bert, gpt2, lstm, vision
 
+# One batch each; 1 is the seed of what is timed, 2 that of training targets.
+CALIBRATION_SEEDS = range(10, 18)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -21,6 +24,7 @@ class Model:
         sample: shape of one sample, without the batch.
         vocabulary: samples are token ids below this number; 0 when they are images.
         gflop: floating point operations of the forward of one sample, in 10^9; an addition and a multiplication are two.
+        is_transformer: whether it consists of attention and layer norms, which quantisers treat in a way of their own.
     """
 
     title: str
@@ -28,6 +32,7 @@ class Model:
     sample: tuple[int, ...]
     vocabulary: int
     gflop: float
+    is_transformer: bool = False
 
     @property
     def is_image_model(self) -> bool:
@@ -44,7 +49,14 @@ class Model:
 
     def example(self, batch: int) -> torch.Tensor:
         """Returns the same random batch every time: float32 images or int64 token ids."""
-        generator = torch.Generator().manual_seed(1)
+        return self._random(batch, seed=1)
+
+    def calibration(self, batch: int) -> list[torch.Tensor]:
+        """Returns the same batches every time, like `example` but none equal to it: int8 ranges are taken from them."""
+        return [self._random(batch, seed) for seed in CALIBRATION_SEEDS]
+
+    def _random(self, batch: int, seed: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
         if self.vocabulary:
             return torch.randint(self.vocabulary, (batch, *self.sample), generator=generator)
         return torch.randn(batch, *self.sample, generator=generator)
@@ -81,8 +93,8 @@ MODELS: dict[str, Model] = {
     "resnet50": Model("ResNet-50", lambda: vision.create("resnet50"), (3, 224, 224), 0, 8.18),
     "mobilenet_v3": Model("MobileNetV3-L", lambda: vision.create("mobilenet_v3_large"), (3, 224, 224), 0, 0.433),
     "densenet121": Model("DenseNet-121", lambda: vision.create("densenet121"), (3, 224, 224), 0, 5.67),
-    "vit_b_16": Model("ViT-B/16", lambda: vision.create("vit_b_16"), (3, 224, 224), 0, 35.1),
-    "bert": Model("BERT-base", bert.Bert, (128,), bert.VOCABULARY, 22.3),
-    "gpt2": Model("GPT-2 small", gpt2.Gpt2, (128,), gpt2.VOCABULARY, 32.2),
+    "vit_b_16": Model("ViT-B/16", lambda: vision.create("vit_b_16"), (3, 224, 224), 0, 35.1, True),
+    "bert": Model("BERT-base", bert.Bert, (128,), bert.VOCABULARY, 22.3, True),
+    "gpt2": Model("GPT-2 small", gpt2.Gpt2, (128,), gpt2.VOCABULARY, 32.2, True),
     "lstm": Model("LSTM", lstm.Lstm, (lstm.LENGTH,), lstm.VOCABULARY, lstm.GFLOP),
 }

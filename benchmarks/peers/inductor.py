@@ -20,9 +20,9 @@ def prepare(workload: Workload, folder: Path, backend: str = "inductor") -> Prog
     model = weights.load(workload, folder)
     if workload.mode == "training":
         model.compile(backend=backend, dynamic=False)
-        return training(workload, model, weights.example(workload))
+        return training(workload, model, weights.example(workload, folder))
     torch._inductor.config.freezing = True
     dtype = getattr(torch, workload.parameters)
     # Weights are frozen in the first iteration, and only because gradients are off there.
     compiled = torch.compile(model.to(dtype), backend=backend, dynamic=False)
-    return inference(compiled, weights.example(workload, dtype), mode=autocast(workload))
+    return inference(compiled, weights.example(workload, folder, dtype), mode=autocast(workload))

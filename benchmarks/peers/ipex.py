@@ -21,16 +21,18 @@ def prepare(workload: Workload, folder: Path) -> Program:
     """Returns the model on the device."""
     device = torch_ipex_device.DEVICE
     model = weights.load(workload, folder, device)
-    if workload.dtype == "mixed":
-        conf = torch_ipex_device.AmpConf(torch.bfloat16)
+    if workload.dtype in ("mixed", "int8"):
+        conf = torch_ipex_device.AmpConf(torch.int8 if workload.dtype == "int8" else torch.bfloat16)
         mode: Mode = partial(torch_ipex_device.AutoMixPrecision, conf, running_mode=workload.mode)
+        if workload.dtype == "int8":
+            _calibrate(conf, model, workload, folder)
     else:
         mode = autocast(workload, device)
     if workload.mode == "training":
-        program = training(workload, model, weights.example(workload), device, mode)
+        program = training(workload, model, weights.example(workload, folder), device, mode)
     else:
         dtype = getattr(torch, workload.parameters)
-        program = inference(model.to(dtype), weights.example(workload, dtype), device, mode)
+        program = inference(model.to(dtype), weights.example(workload, folder, dtype), device, mode)
 
     def facts() -> dict[str, int]:
         torch_ipex_device._C.reset_operator_stats()
@@ -42,3 +44,10 @@ def prepare(workload: Workload, folder: Path) -> Program:
         }
 
     return replace(program, facts=facts)
+
+
+def _calibrate(conf: torch_ipex_device.AmpConf, model: torch.nn.Module, workload: Workload, folder: Path) -> None:
+    """Lets the configuration see what the model does with the calibration data; one context per forward, as in inference."""
+    for batch in weights.calibration(workload, folder):
+        with torch.inference_mode(), torch_ipex_device.AutoMixPrecision(conf, running_mode="calibration"):
+            model(batch.to(torch_ipex_device.DEVICE))

@@ -21,6 +21,7 @@ class Alternative:
         name: how it is called on the command line; peers/NAME.py (with underscores) says how it runs a model.
         trains: whether it can run training steps.
         bfloat16: whether it can compute in bfloat16.
+        int8: whether it quantises models after training.
         images_only: whether only models with 4-D input make a difference to it.
         converts: whether it first writes the model in a format of its own, in a process that is not measured.
         requirements: packages of its own Python environment; empty when it runs in the Python of the benchmark.
@@ -30,6 +31,7 @@ class Alternative:
     name: str
     trains: bool = False
     bfloat16: bool = True
+    int8: bool = False
     images_only: bool = False
     converts: bool = False
     requirements: tuple[str, ...] = ()
@@ -64,22 +66,27 @@ class Alternative:
             return "not applicable: runs inference only"
         if workload.arithmetic == "bfloat16" and not self.bfloat16:
             return "not applicable: has no bfloat16 kernels for CPUs"
+        if workload.arithmetic == "int8" and not self.int8:
+            return "not available: int8 is not offered for it"
+        if workload.arithmetic == "int8" and workload.mode == "training":
+            return "not applicable: runs inference only in int8"
         if not self.python(environments).exists():
             return f"not installed: run `python benchmarks/setup_peers.py {self.name}`"
         return None
 
 
 _ROWS = (
-    Alternative("ipex", trains=True),
+    Alternative("ipex", trains=True, int8=True),
     Alternative("eager", trains=True),
     Alternative("eager-cl", trains=True, images_only=True),
     Alternative("inductor", trains=True),
     Alternative("zentorch", requirements=("zentorch==2.13.0.2",)),
-    Alternative("openvino", converts=True, requirements=("openvino==2026.4.1",)),
+    Alternative("openvino", int8=True, converts=True, requirements=("openvino==2026.4.1", "nncf==3.4.0")),
     Alternative(
         "onnxruntime",
-        converts=True,
         bfloat16=False,
+        int8=True,
+        converts=True,
         requirements=("onnxruntime==1.31.1", "onnx==1.23.2", "onnxscript==0.7.2"),
     ),
 )

@@ -38,6 +38,10 @@ py::object physical_form(const at::Tensor& tensor) {
   result["open"] = form.open;
   result["strides"] = form.strides ? py::object(as_list(*form.strides)) : py::none();
   result["dtype"] = c10::toString(form.dtype);
+  const auto as = form.quantization;
+  result["scale"] = as ? py::object(py::float_(as->scale)) : py::none();
+  result["quantized_dtype"] =
+      as ? py::object(py::str(as->dtype == dnnl::memory::data_type::u8 ? "Byte" : "Char")) : py::none();
   result["packed"] = py::cast(form.packed);
   result["packed_bytes"] = form.packed_bytes;
   result["generation"] = form.generation;

@@ -69,6 +69,15 @@ Description describe(const at::Tensor& tensor) {
   }
   add_physical(description, *form, tensor);
   add_packed(description, *form);
+  if (form->only_quantized) {
+    const Quantized& quantized = *form->quantized;
+    description.dtype = onednn::scalar_type(quantized.as.dtype);
+    const auto place =
+        translate(quantized.plain, quantized.layout, tensor.sizes(), tensor.strides(), tensor.storage_offset());
+    description.strides = place ? std::optional(c10::DimVector(place->layout.strides_ref())) : std::nullopt;
+  }
+  if (form->due || form->quantized)
+    description.quantization = form->due ? *form->due : form->quantized->as;
   if (form->narrow) {
     if (Form* narrow = Form::of(*form->narrow.unsafeGetStorageImpl())) {
       const Form::Lock narrow_lock(*narrow);

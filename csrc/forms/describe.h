@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/visibility.h"
+#include "forms/quantization.h"
 
 namespace ipex::forms {
 
@@ -16,6 +17,7 @@ struct Description {
   bool open = false; // whether the values are still to be computed
   std::optional<c10::DimVector> strides; // of this tensor in the physical bytes, in elements; none without such bytes
   c10::ScalarType dtype; // of the physical bytes; without them the tensor's own
+  std::optional<Quantization> quantization; // of int8 values that there are or will be
   std::vector<std::string> packed; // oneDNN's format of each packed copy, such as "aBcd8b"
   int64_t packed_bytes = 0;
   int64_t generation = 0; // how often a write has dropped copies

@@ -8,6 +8,7 @@
 
 #include "core/memory_statistics.h"
 #include "forms/narrow.h"
+#include "forms/quantized.h"
 #include "forms/reorder.h"
 #include "forms/statistics.h"
 
@@ -179,9 +180,62 @@ void Form::close_narrow() {
     finished_ = std::move(form->finished_); // destroyed after this lock too
 }
 
+void Form::install_quantized(c10::StorageImpl& storage, Quantized values) {
+  Form* form = make(storage);
+  TORCH_INTERNAL_ASSERT(form != nullptr);
+  form->plain = false;
+  form->exposed = false;
+  form->quantized.emplace(std::move(values));
+  form->only_quantized = true;
+  watch(storage);
+}
+
+void Form::close_quantized(c10::StorageImpl& storage) {
+  auto buffer = std::make_shared<Buffer>();
+  buffer->nbytes = static_cast<size_t>(physical->layout.elements());
+  buffer->data = allocate(buffer->nbytes);
+  Physical target{physical->plain, physical->layout, buffer->data.get(), {}};
+  target.layout.dtype = due->dtype;
+  target.scale = due->scale;
+  bound = open->compute(storage, target, has_dependents());
+  finished_ = std::move(open);
+  quantized.emplace(Quantized{*due, target.plain, target.layout, std::move(buffer)});
+  only_quantized = true;
+  physical.reset();
+}
+
+void Form::drop_floats() {
+  if (physical && physical->owner)
+    retired_.push_back(std::move(physical->owner)); // somebody may be reading them
+  physical.reset();
+  plain = false;
+  only_quantized = true;
+  bound = quantized->as.bound();
+}
+
 void Form::widen(c10::StorageImpl& storage) {
-  if (!only_narrow)
-    return;
+  if (only_quantized)
+    return dequantize(storage);
+  if (only_narrow)
+    widen_narrow(storage);
+}
+
+void Form::dequantize(c10::StorageImpl& storage) {
+  c10::DataPtr made = allocate(storage.nbytes());
+  auto* values = static_cast<float*>(made.get());
+  forms::dequantize(quantized->buffer->data.get(), values, quantized->layout.elements(), quantized->as);
+  onednn::Layout layout = quantized->layout;
+  layout.dtype = quantized->plain.dtype;
+  plain = layout == quantized->plain;
+  if (!plain)
+    physical.emplace(Physical{quantized->plain, layout, values, {}});
+  count_materialization();
+  retired_.emplace_back();
+  reseat(storage, std::move(made), retired_.back());
+  only_quantized = false;
+}
+
+void Form::widen_narrow(c10::StorageImpl& storage) {
   close_narrow();
   c10::StorageImpl& source = *narrow.unsafeGetStorageImpl();
   c10::DataPtr made = allocate(storage.nbytes());
@@ -206,6 +260,9 @@ void Form::widen(c10::StorageImpl& storage) {
 void Form::values_changed_narrow(c10::StorageImpl& storage) {
   packed.clear();
   read_once.clear();
+  quantized.reset();
+  due.reset();
+  origin = {};
   bound = kUnknown;
   ++generation;
   computed_narrow = true;
@@ -269,9 +326,13 @@ Form::~Form() {
 }
 
 void Form::drop_copies() {
-  if (!packed.empty() || narrow || wide || (plain && physical))
+  if (!packed.empty() || narrow || wide || quantized || (plain && physical))
     ++generation;
   wide = {};
+  if (!only_quantized)
+    quantized.reset();
+  due.reset();
+  origin = {};
   packed.clear();
   read_once.clear();
   bound = kUnknown;
@@ -288,7 +349,11 @@ void materialize(c10::StorageImpl* storage) {
   form->close_dependents();
   const Form::Lock lock(*form);
   form->make_plain(*storage);
+  const auto due = form->due; // looking at values does not change how they are read later
+  const Origin origin = form->origin;
   form->drop_copies();
+  form->due = due;
+  form->origin = origin;
   form->releasable = false; // whoever asked may keep the pointer
   form->exposed = true;
 }

@@ -6,6 +6,7 @@
 //   caches     packed copies of the plain values, for kernels that read the same weights again and again
 //   narrow     the values in bfloat16 (narrow.h): a cache too, or what a kernel computed and the only copy
 //   wide       of a bfloat16 storage, the values in float32: a cache
+//   quantized  the values in int8 (quantized.h): a cache, or what a kernel computed and the only copy
 // Values that nobody has asked for yet may be open (open_values.h): then `physical` says where they will lie. Otherwise
 // `plain` or `physical` is always valid, and both may be. A write to the plain bytes drops physical and caches. Two
 // exceptions: when a packed copy holds every value, the plain bytes of a weight may be given back to the system and are
@@ -33,6 +34,7 @@
 
 #include "forms/block.h"
 #include "forms/open_values.h"
+#include "forms/quantization.h"
 #include "onednn/layout.h"
 
 namespace ipex::forms {
@@ -42,6 +44,7 @@ struct Buffer {
   c10::DataPtr data;
   size_t nbytes = 0;
   mutable std::atomic<float> magnitude{-1}; // the largest one, once somebody has looked; float32 only
+  std::vector<float> scales; // of quantized weights: per output channel, or one
 };
 
 // Values in an order of dimensions of their own.
@@ -50,6 +53,21 @@ struct Physical {
   onednn::Layout layout; // the same sizes as they lie in memory
   const void* data = nullptr;
   c10::DataPtr owner; // set once the storage's own bytes are plain
+  float scale = 1; // of s8 and u8 values
+};
+
+// Values in int8.
+struct Quantized {
+  Quantization as;
+  onednn::Layout plain; // as in Physical: float32
+  onednn::Layout layout; // the same sizes as they lie in memory: s8 or u8
+  std::shared_ptr<const Buffer> buffer; // never written again
+};
+
+// The operator that made a result while an INT8 recipe was calibrated: its recipe and entry.
+struct Origin {
+  const void* recipe = nullptr;
+  int64_t entry = -1;
 };
 
 // A copy of a tensor over the storage, in a layout that oneDNN chose.
@@ -59,6 +77,7 @@ struct Packed {
   onednn::Layout tensor; // its sizes, strides and dtype
   dnnl::memory::desc desc; // the copy
   std::shared_ptr<const Buffer> buffer;
+  bool per_channel = true; // of weights in int8: whether each output channel has a scale
 };
 
 class Form {
@@ -111,7 +130,16 @@ class Form {
   // Says that the fresh `storage`, which has a header and no bytes, will show the values of `narrow`, a bfloat16 storage.
   static void install_narrow(c10::StorageImpl& storage, const c10::Storage& narrow);
 
-  // Makes float32 values, plain or physical, if there are only narrow ones. Called with the lock held.
+  // Says that the fresh `storage`, which has a header and no bytes, will hold `values`.
+  static void install_quantized(c10::StorageImpl& storage, Quantized values);
+
+  // Computes the values, which are open and due, as int8. Called with the lock held.
+  void close_quantized(c10::StorageImpl& storage);
+
+  // Makes the quantized values the only ones. Called with the lock held.
+  void drop_floats();
+
+  // Makes float32 values, plain or physical, if there are only narrow or quantized ones. Called with the lock held.
   void widen(c10::StorageImpl& storage);
 
   // Computes the narrow values if they are open. Called with the lock held.
@@ -159,6 +187,10 @@ class Form {
   c10::Storage narrow;
   bool only_narrow = false; // no float32 values
   c10::Storage wide;
+  std::optional<Quantized> quantized;
+  bool only_quantized = false; // no float32 values
+  std::optional<Quantization> due; // of a result of an operator in int8: how a kernel that reads int8 rounds it
+  Origin origin;
   bool computed_narrow = false; // the values were last computed in bfloat16, whatever there is of them now
   std::vector<Packed> packed;
   std::vector<onednn::Layout> read_once; // as what kernels have read the values since the last write, unpacked
@@ -180,6 +212,8 @@ class Form {
   ~Form();
   static void watch_fresh(c10::StorageImpl& storage);
   void refill(c10::StorageImpl& storage);
+  void widen_narrow(c10::StorageImpl& storage);
+  void dequantize(c10::StorageImpl& storage);
   void reseat(c10::StorageImpl& storage, c10::DataPtr bytes, c10::DataPtr& before);
 
   std::mutex mutex_;

@@ -20,6 +20,8 @@ struct Operand {
   onednn::Layout layout; // sizes as PyTorch shows them (a scalar has one dimension of size 1), strides in memory
   at::Tensor owner; // defined when the values are a temporary copy
   Pin pin;
+  std::shared_ptr<const Buffer> buffer{}; // set when the values are a copy that nobody writes
+  float scale = 1; // of s8 and u8 values: they stand for value / scale
 
   c10::IntArrayRef sizes() const {
     return layout.sizes_ref();

@@ -9,7 +9,9 @@
 #include <string>
 
 #include "core/recorder.h"
+#include "forms/block.h"
 #include "forms/operand.h"
+#include "forms/quantized.h"
 #include "onednn/engine.h"
 
 namespace ipex::fusion {
@@ -56,15 +58,52 @@ forms::Operand Chain::values(Storage storage, const onednn::Layout& layout) cons
   const auto sizes = layout.sizes_ref();
   tensor.unsafeGetTensorImpl()->set_sizes_and_strides(
       sizes, reshaped ? c10::IntArrayRef(forms::row_major_strides(sizes)) : plain_.strides_ref());
-  forms::Operand operand = forms::read_as(tensor, layout.strides_ref());
+  forms::Operand operand = forms::ordered(forms::read_held(tensor), layout.strides_ref());
   if (!operand.owner.defined())
     operand.owner = std::move(tensor);
   return operand;
 }
 
+namespace {
+
+std::shared_ptr<forms::Buffer> work_memory(const onednn::Layout& layout) {
+  auto made = std::make_shared<forms::Buffer>();
+  made->nbytes = layout.elements() * dnnl::memory::data_type_size(layout.dtype);
+  made->data = forms::allocate(made->nbytes);
+  return made;
+}
+
+} // namespace
+
+void Chain::show(c10::ArrayRef<const Chain*> links, const forms::Operand* source, const onednn::Layout& layout) {
+  std::vector<std::vector<Observation>> observers;
+  for (const Chain* link : links)
+    observers.push_back(link->take_observers());
+  if (std::all_of(observers.begin(), observers.end(), [](const auto& list) { return list.empty(); }))
+    return;
+  const auto work = work_memory(layout);
+  auto* const values = static_cast<float*>(work->data.get());
+  if (source != nullptr)
+    to_float(*source, 0, values, layout.elements());
+  else if (const size_t done = links.back()->base_->run(values, {}).steps; done != 0)
+    TORCH_INTERNAL_ASSERT(false, "no steps were given");
+  for (size_t i = links.size(); i-- > 0;) {
+    const auto& steps = links[i]->steps_;
+    for (size_t done = 0; done <= steps.size(); ++done) {
+      for (const Observation& observation : observers[i])
+        if (observation.steps == done)
+          observation.observer(values, layout);
+      if (done < steps.size())
+        apply({&steps[done]}, {values, layout, {}, {}}, values, layout);
+    }
+  }
+}
+
 float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical, bool is_read) {
   std::vector<const PostOp*> steps;
+  std::vector<const Chain*> links;
   const auto prepend = [&](const Chain& chain) {
+    links.push_back(&chain);
     for (size_t i = chain.steps_.size(); i-- > 0;)
       steps.push_back(&chain.steps_[i]);
   };
@@ -84,24 +123,45 @@ float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical,
     call->row.reason = reason;
   }
   void* const dst = const_cast<void*>(physical.data);
-  const void* from = dst;
-  forms::Operand operand;
+  const bool quantizes = forms::is_byte(physical.layout.dtype);
+  const forms::Quantization as{physical.layout.dtype, physical.scale};
+  onednn::Layout layout = physical.layout; // of the values that the steps take
+  if (quantizes)
+    layout.dtype = physical.plain.dtype;
+  forms::Operand operand{dst, layout, {}, {}};
   Base::Done done{0, std::numeric_limits<double>::infinity()};
+  bool is_rounded = false;
   if (source) {
-    operand = chain->parent_->values(std::move(source), physical.layout);
-    from = operand.data;
+    operand = chain->parent_->values(std::move(source), layout);
+    if (layout.dtype == dnnl::memory::data_type::f32)
+      show(links, &operand, layout);
   } else {
-    done = base_->run(dst, steps);
+    if (quantizes)
+      if (const auto found = base_->run_quantized(dst, as, steps)) {
+        done = *found;
+        is_rounded = true;
+      }
+    if (!is_rounded) {
+      if (quantizes) {
+        operand.buffer = work_memory(layout);
+        operand.data = operand.buffer->data.get();
+      }
+      done = base_->run(const_cast<void*>(operand.data), steps);
+    }
     counters().fused.fetch_add(static_cast<int64_t>(done.steps), std::memory_order_relaxed);
+    if (layout.dtype == dnnl::memory::data_type::f32)
+      show(links, nullptr, layout);
   }
   if (C10_UNLIKELY(call))
     call->row.fused = label("", c10::ArrayRef<const PostOp*>(steps).slice(0, done.steps));
   counters().applied.fetch_add(static_cast<int64_t>(steps.size() - done.steps), std::memory_order_relaxed);
   const auto left = c10::ArrayRef<const PostOp*>(steps).slice(done.steps);
-  if (!left.empty())
-    apply(left, from, dst, physical.layout);
+  if (!left.empty() || (quantizes && !is_rounded))
+    apply(left, operand, dst, physical.layout, as.scale);
   for (const PostOp* step : left)
     done.bound = step->bound_after(done.bound);
+  if (quantizes)
+    done.bound = as.bound();
   if (physical.layout.dtype == dnnl::memory::data_type::bf16)
     done.bound *= kRounded;
   if (is_read) {

@@ -56,6 +56,12 @@ class Chain final : public forms::OpenValues {
     ++length_;
   }
 
+  // Has `observer` called with the values as they are now. As append().
+  void observe(Observer observer) {
+    const std::lock_guard lock(mutex_);
+    observers_.push_back({steps_.size(), std::move(observer)});
+  }
+
   bool is_bare() const {
     return parent_ == nullptr && steps_.empty();
   }
@@ -93,6 +99,21 @@ class Chain final : public forms::OpenValues {
   // Its values in the order of `layout`.
   forms::Operand values(Storage storage, const onednn::Layout& layout) const;
 
+  struct Observation {
+    size_t steps; // of this chain, before it
+    Observer observer;
+  };
+
+  // The observations that are still to be made.
+  std::vector<Observation> take_observers() const {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(observers_, {});
+  }
+
+  // Computes the values of `links`, youngest first, step by step, if somebody wants to see them. `source`: what the oldest
+  // one's first step takes; null: the base's.
+  static void show(c10::ArrayRef<const Chain*> links, const forms::Operand* source, const onednn::Layout& layout);
+
   const std::shared_ptr<const Base> base_;
   const std::shared_ptr<Chain> parent_; // whose result the first step takes; null: the base's
   const onednn::Layout plain_;
@@ -100,6 +121,7 @@ class Chain final : public forms::OpenValues {
   std::vector<PostOp> steps_;
   size_t length_; // steps from the base on
   mutable std::mutex mutex_;
+  mutable std::vector<Observation> observers_;
   std::vector<std::weak_ptr<Chain>> children_; // whose parent this is
   std::atomic<bool> computed_{false};
   Storage kept_; // the result, once it is computed and while another chain is to be computed of it

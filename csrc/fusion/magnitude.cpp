@@ -53,6 +53,8 @@ float HeldBias::largest_magnitude() const {
 }
 
 float Held::known_bound() const {
+  if (forms::is_byte(operand.layout.dtype))
+    return forms::Quantization{operand.layout.dtype, operand.scale}.bound();
   forms::Form* form = storage ? forms::Form::of(*storage.unsafeGetStorageImpl()) : nullptr;
   if (form == nullptr)
     return std::numeric_limits<float>::infinity();
@@ -61,7 +63,8 @@ float Held::known_bound() const {
 }
 
 float Held::bound(bool exactly) const {
-  if (const float known = known_bound(); !exactly && std::isfinite(known))
+  if (const float known = known_bound();
+      std::isfinite(known) && (!exactly || forms::is_byte(operand.layout.dtype)))
     return known;
   forms::Form* form = storage ? forms::Form::of(*storage.unsafeGetStorageImpl()) : nullptr;
   const float found = largest_magnitude(operand.data, operand.layout.elements(), operand.layout.dtype);

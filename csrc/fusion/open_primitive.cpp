@@ -15,6 +15,7 @@
 #include "core/memory_pool.h"
 #include "core/recorder.h"
 #include "forms/order.h"
+#include "forms/quantized.h"
 #include "fusion/chain.h"
 #include "onednn/engine.h"
 
@@ -192,6 +193,13 @@ Base::Base() {
   }
 }
 
+std::optional<Base::Done> Base::run_quantized(
+    void*,
+    const forms::Quantization&,
+    c10::ArrayRef<const PostOp*>) const {
+  return std::nullopt;
+}
+
 bool enabled() {
   return is_enabled.load(std::memory_order_relaxed);
 }
@@ -219,7 +227,7 @@ bool may_open(std::initializer_list<const at::Tensor*> tensors) {
 
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy) {
   constexpr size_t kMostCopied = 64 << 10; // bytes; copying them costs less than not fusing
-  if (operand.owner.defined())
+  if (operand.owner.defined() || operand.buffer)
     return Held{std::move(operand), {}};
   const c10::Storage& storage = tensor.storage();
   const forms::Block* block = forms::block_of(storage.data_ptr());
@@ -242,7 +250,9 @@ at::Tensor open(
     c10::IntArrayRef sizes,
     c10::IntArrayRef strides,
     c10::IntArrayRef physical) {
-  const auto layout = onednn::Layout::strided(reads.front().operand.layout.dtype, sizes, physical);
+  auto layout = onednn::Layout::strided(reads.front().operand.layout.dtype, sizes, physical);
+  if (forms::is_byte(layout.dtype))
+    layout.dtype = dnnl::memory::data_type::f32;
   auto made = make(std::move(base), nullptr, std::nullopt, sizes, strides, layout);
   for (const Held& held : reads)
     add_dependent(held, made.chain);
@@ -310,8 +320,75 @@ bool extend_in_place(const at::Tensor& self, PostOp step) {
       return false;
     chain = found->chain;
     chain->append(std::move(step));
+    form->due.reset();
+    form->origin = {};
   }
   joined(chain, other);
+  return true;
+}
+
+namespace {
+
+// Values in int8, to be read in one pass with what follows.
+class OpenQuantized final : public Base {
+ public:
+  explicit OpenQuantized(Held src) : src_(std::move(src)) {}
+
+  const char* name() const override {
+    return "dequantize";
+  }
+
+  bool may_repeat() const override {
+    return true;
+  }
+
+  Done run(void* dst, c10::ArrayRef<const PostOp*> steps) const override {
+    onednn::Layout layout = src_.operand.layout;
+    layout.dtype = dnnl::memory::data_type::f32;
+    apply(steps, src_.operand, dst, layout);
+    return {steps.size(), bound_after(steps)};
+  }
+
+  std::optional<Done> run_quantized(void* dst, const forms::Quantization& as, c10::ArrayRef<const PostOp*> steps)
+      const override {
+    onednn::Layout layout = src_.operand.layout;
+    layout.dtype = as.dtype;
+    apply(steps, src_.operand, dst, layout, as.scale);
+    return Done{steps.size(), as.bound()};
+  }
+
+ private:
+  double bound_after(c10::ArrayRef<const PostOp*> steps) const {
+    double bound = src_.bound();
+    for (const PostOp* step : steps)
+      bound = step->bound_after(bound);
+    return bound;
+  }
+
+  const Held src_;
+};
+
+} // namespace
+
+at::Tensor open_quantized(const at::Tensor& tensor) {
+  if (!may_open({&tensor}))
+    return {};
+  forms::Operand operand = forms::read_held(tensor);
+  if (!forms::is_byte(operand.layout.dtype) || !operand.dense())
+    return {};
+  const auto held = hold(tensor, std::move(operand));
+  const c10::DimVector order(held->operand.strides());
+  return open(std::make_shared<OpenQuantized>(*held), *held, tensor.sizes(), tensor.strides(), order);
+}
+
+bool observe(const at::Tensor& tensor, Observer observer) {
+  forms::Form* form = tensor.has_storage() ? forms::Form::of(*tensor.storage().unsafeGetStorageImpl()) : nullptr;
+  if (form == nullptr)
+    return false;
+  const forms::Form::Lock lock(*form);
+  if (!form->open)
+    return false;
+  std::static_pointer_cast<Chain>(form->open)->observe(std::move(observer));
   return true;
 }
 

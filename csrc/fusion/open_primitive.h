@@ -15,7 +15,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/visibility.h"
@@ -45,6 +47,11 @@ class Base {
   };
   // Writes dst = the primitive followed by some first post-ops of `steps`. Throws E301.
   virtual Done run(void* dst, c10::ArrayRef<const PostOp*> steps) const = 0;
+
+  // The same followed by all of `steps`, written as int8. Nothing, with nothing written, when it does not do that: then run()
+  // is called, and its values are rounded.
+  virtual std::optional<Done> run_quantized(void* dst, const forms::Quantization& as, c10::ArrayRef<const PostOp*> steps)
+      const;
 
   std::string arguments; // for explain(), while it records
 };
@@ -93,6 +100,16 @@ at::Tensor extend(const at::Tensor& self, PostOp step, c10::IntArrayRef strides)
 
 // The same in place.
 bool extend_in_place(const at::Tensor& self, PostOp step);
+
+// A new open tensor with the values of `tensor`, which it holds in int8, for steps to join. Undefined when that cannot be.
+at::Tensor open_quantized(const at::Tensor& tensor);
+
+// Looks at the values of an open tensor, as they are now, when they are computed: at those of a primitive alone, if more
+// steps join it. Called at most once, perhaps never, with the lock of a form held. `values` lie densely as `layout` says.
+using Observer = std::function<void(const float* values, const onednn::Layout& layout)>;
+
+// False when the tensor is not open: then its values can be read.
+bool observe(const at::Tensor& tensor, Observer observer);
 
 // Computes everything that is open in the process.
 IPEX_API void close_all();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "vec/rows.h"
@@ -122,11 +123,34 @@ PostOp PostOp::scale_shift(std::shared_ptr<const ScaleShift> channels) {
   return {.name = "batch_norm", .kind = Kind::kScaleShift, .channels = std::move(channels)};
 }
 
+bool PostOp::is_product() const {
+  return is_mul(call);
+}
+
+bool PostOp::append_quantized_to(
+    onednn::Epilogue& epilogue,
+    std::vector<onednn::Argument>& arguments) const {
+  const int index = epilogue.count;
+  const auto algorithm = is_mul(call) ? algorithm::binary_mul : algorithm::binary_add;
+  if (!(is_mul(call) || call.parameters[0] == 1) ||
+      !epilogue.append(algorithm, onednn::Epilogue::kFull, other.operand.layout.dtype))
+    return false;
+  arguments.push_back({onednn::Epilogue::argument(index), other.operand.data});
+  return true;
+}
+
+bool PostOp::is_homogeneous() const {
+  const bool is_unary = kind == Kind::kUnary;
+  return is_unary && (call.function.run == vec::functions().relu.run || call.function.run == vec::functions().leaky_relu.run);
+}
+
 bool PostOp::append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>& arguments, double bound) const {
   using onednn::Epilogue;
   const auto binary = [&](algorithm algorithm, Epilogue::Operand operand, const void* data) {
     const int index = epilogue.count;
-    if (!epilogue.append(algorithm, operand))
+    const auto dtype =
+        operand == Epilogue::kPerChannel ? dnnl::memory::data_type::f32 : other.operand.layout.dtype;
+    if (!epilogue.append(algorithm, operand, dtype))
       return false;
     arguments.push_back({Epilogue::argument(index), data});
     return true;
@@ -141,9 +165,11 @@ bool PostOp::append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>
     case Kind::kScalar:
       return epilogue.append(algorithm::eltwise_linear, scale, shift);
     case Kind::kBinary:
+      if (is_quantized() || (!is_mul(call) && call.parameters[0] != 1))
+        return false;
       if (is_mul(call))
         return binary(algorithm::binary_mul, Epilogue::kFull, other.operand.data);
-      return call.parameters[0] == 1 && binary(algorithm::binary_add, Epilogue::kFull, other.operand.data);
+      return binary(algorithm::binary_add, Epilogue::kFull, other.operand.data);
     case Kind::kScaleShift:
       return epilogue.count + 2 <= Epilogue::kMost &&
           binary(algorithm::binary_mul, Epilogue::kPerChannel, channels->scale.data()) &&
@@ -175,8 +201,8 @@ void PostOp::run(const float* src, float* dst, int64_t offset, int64_t count) co
     case Kind::kScalar:
       return vec::row_functions().linear(src, dst, count, scale, shift);
     case Kind::kBinary: {
-      if (other.operand.layout.dtype == dnnl::memory::data_type::bf16)
-        return run_with_bfloat16(src, dst, static_cast<const uint16_t*>(other.operand.data) + offset, count);
+      if (other.operand.layout.dtype != dnnl::memory::data_type::f32)
+        return run_with_narrow(src, dst, offset, count);
       const float* const sources[] = {src, static_cast<const float*>(other.operand.data) + offset};
       return call.function.run(dst, sources, count, call.parameters.data());
     }
@@ -188,43 +214,80 @@ void PostOp::run(const float* src, float* dst, int64_t offset, int64_t count) co
   }
 }
 
-void PostOp::run_with_bfloat16(const float* src, float* dst, const uint16_t* others, int64_t count) const {
+void PostOp::run_with_narrow(const float* src, float* dst, int64_t offset, int64_t count) const {
   constexpr int64_t kPart = 1024;
   alignas(64) float wide[kPart];
   for (int64_t done = 0; done < count; done += kPart) {
     const int64_t part = std::min(kPart, count - done);
-    vec::functions().bfloat16_to_float(others + done, wide, part);
+    to_float(other.operand, offset + done, wide, part);
     const float* const sources[] = {src + done, wide};
     call.function.run(dst + done, sources, part, call.parameters.data());
   }
 }
 
-void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill) {
+void to_float(const forms::Operand& operand, int64_t first, float* dst, int64_t count) {
+  const auto dtype = operand.layout.dtype;
+  const auto* values = static_cast<const char*>(operand.data) + first * dnnl::memory::data_type_size(dtype);
+  if (dtype == dnnl::memory::data_type::bf16)
+    return vec::functions().bfloat16_to_float(values, dst, count);
+  if (forms::is_byte(dtype))
+    return forms::byte_functions(dtype).to_float(values, dst, count, operand.scale);
+  std::memcpy(dst, values, count * sizeof(float));
+}
+
+forms::Operand as_float(const forms::Operand& operand) {
+  const forms::Operand src = operand.dense() ? operand : forms::copy(operand, forms::row_major_strides(operand.sizes()));
+  auto buffer = std::make_shared<forms::Buffer>();
+  const int64_t count = src.layout.elements();
+  buffer->nbytes = count * sizeof(float);
+  buffer->data = forms::allocate(buffer->nbytes);
+  forms::Operand made{buffer->data.get(), src.layout, {}, {}};
+  made.layout.dtype = dnnl::memory::data_type::f32;
+  apply({}, src, buffer->data.get(), made.layout);
+  made.buffer = std::move(buffer);
+  return made;
+}
+
+void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill, float scale) {
   constexpr int64_t kChunk = 4096; // elements that stay in the first cache
   const int64_t width = layout.rank > 1 ? layout.sizes[1] : 1, rows = layout.elements() / width;
   const int64_t chunk = std::max<int64_t>(1, kChunk / width);
-  const bool is_narrow = layout.dtype == dnnl::memory::data_type::bf16;
+  const bool is_wide = layout.dtype == dnnl::memory::data_type::f32;
   at::parallel_for(0, (rows + chunk - 1) / chunk, 4, [&](int64_t begin, int64_t end) {
-    std::vector<float> wide(is_narrow ? chunk * width : 0);
+    std::vector<float> wide(is_wide ? 0 : chunk * width);
     for (int64_t index = begin; index < end; ++index) {
       const int64_t first = index * chunk, count = std::min(chunk, rows - first);
-      float* const values = is_narrow ? wide.data() : static_cast<float*>(dst) + first * width;
+      float* const values = is_wide ? static_cast<float*>(dst) + first * width : wide.data();
       fill(values, first, count, width);
       for (const PostOp* step : steps)
         step->run(values, values, first * width, count * width);
-      if (is_narrow)
+      if (forms::is_byte(layout.dtype))
+        forms::byte_functions(layout.dtype)
+            .from_float(values, static_cast<char*>(dst) + first * width, count * width, scale);
+      else if (!is_wide)
         vec::functions().float_to_bfloat16(values, static_cast<uint16_t*>(dst) + first * width, count * width);
     }
   });
 }
 
-void apply(c10::ArrayRef<const PostOp*> steps, const void* src, void* dst, const onednn::Layout& layout) {
-  if (layout.dtype == dnnl::memory::data_type::bf16)
-    return apply(steps, dst, layout, [&](float* to, int64_t first, int64_t count, int64_t width) {
-      vec::functions().bfloat16_to_float(static_cast<const uint16_t*>(src) + first * width, to, count * width);
-    });
+void apply(
+    c10::ArrayRef<const PostOp*> steps,
+    const forms::Operand& src,
+    void* dst,
+    const onednn::Layout& layout,
+    float scale) {
+  const bool is_wide = src.layout.dtype == dnnl::memory::data_type::f32 && layout.dtype == src.layout.dtype;
+  if (!is_wide || steps.empty())
+    return apply(
+        steps,
+        dst,
+        layout,
+        [&](float* to, int64_t first, int64_t count, int64_t width) {
+          to_float(src, first * width, to, count * width);
+        },
+        scale);
   apply(steps.slice(1), dst, layout, [&](float* to, int64_t first, int64_t count, int64_t width) {
-    steps.front()->run(static_cast<const float*>(src) + first * width, to, first * width, count * width);
+    steps.front()->run(static_cast<const float*>(src.data) + first * width, to, first * width, count * width);
   });
 }
 

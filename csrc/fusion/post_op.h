@@ -25,7 +25,7 @@ struct PostOp {
   enum class Kind {
     kUnary, // call(value)
     kScalar, // value * scale + shift
-    kBinary, // call(value, other), add or mul; `other` lies as the values do and has their dtype
+    kBinary, // call(value, other), add or mul; `other` lies as the values do, in their dtype or in int8
     kScaleShift, // per channel; values in channels-last order
   };
 
@@ -49,6 +49,16 @@ struct PostOp {
   // would not compute the same as `apply` for values of magnitudes up to `bound`.
   bool append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>& arguments, double bound) const;
 
+  // Whether the other operand is int8. A primitive that computes in int8 can take it, in its own scale.
+  bool is_quantized() const {
+    return kind == Kind::kBinary && forms::is_byte(other.operand.layout.dtype);
+  }
+  bool is_product() const; // of two values, not their sum
+  bool append_quantized_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>& arguments) const;
+
+  // Whether this(c * value) = c * this(value) for c > 0.
+  bool is_homogeneous() const;
+
   // Whether append_to asks for the bound.
   bool needs_bound() const {
     return kind == Kind::kUnary;
@@ -62,16 +72,28 @@ struct PostOp {
   void run(const float* src, float* dst, int64_t offset, int64_t count) const;
 
  private:
-  void run_with_bfloat16(const float* src, float* dst, const uint16_t* others, int64_t count) const;
+  void run_with_narrow(const float* src, float* dst, int64_t offset, int64_t count) const;
 };
 
-// Calls `fill` with pieces of the rows of channels of dense values that lie as `layout` (f32 or bf16) says, and runs `steps`
-// on what it wrote, while that is in the cache. `fill` gets where to write the piece, in float32, the first row, the number
-// of rows and their width.
-using Fill = c10::function_ref<void(float*, int64_t, int64_t, int64_t)>;
-void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill);
+// `count` values of `operand` (dense; f32, bf16, s8 or u8) from number `first` on, as float32.
+void to_float(const forms::Operand& operand, int64_t first, float* dst, int64_t count);
 
-// dst = src followed by `steps` (one or more), both laid out densely as `layout` says, in one pass; they may be the same.
-void apply(c10::ArrayRef<const PostOp*> steps, const void* src, void* dst, const onednn::Layout& layout);
+// A copy of `operand` as float32.
+forms::Operand as_float(const forms::Operand& operand);
+
+// Calls `fill` with pieces of the rows of channels of dense values that lie as `layout` (f32, bf16, or s8 and u8 in `scale`)
+// says, and runs `steps` on what it wrote, while that is in the cache. `fill` gets where to write the piece, in float32, the
+// first row, the number of rows and their width.
+using Fill = c10::function_ref<void(float*, int64_t, int64_t, int64_t)>;
+void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill, float scale = 1);
+
+// dst = src followed by `steps`, in one pass. dst lies densely as `layout` says, and so does src, whose dtype may be another;
+// they may be the same memory if it is not.
+void apply(
+    c10::ArrayRef<const PostOp*> steps,
+    const forms::Operand& src,
+    void* dst,
+    const onednn::Layout& layout,
+    float scale = 1);
 
 } // namespace ipex::fusion

@@ -51,7 +51,7 @@ class Rounded final : public Base {
     Done done = wide_->run(values.data, all);
     const auto rest = c10::ArrayRef<const PostOp*>(all).slice(done.steps);
     if (!rest.empty())
-      apply(rest, values.data, values.data, layout_);
+      apply(rest, {values.data, layout_, {}, {}}, values.data, layout_);
     while (done.steps < all.size())
       done.bound = all[done.steps++]->bound_after(done.bound);
     forms::to_narrow(static_cast<const float*>(values.data), dst, layout_.elements());

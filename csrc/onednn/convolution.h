@@ -37,9 +37,16 @@ struct Convolution {
   Bias bias = Bias::kNone; // forward: reads it; backward weights: makes its gradient
 
   Epilogue epilogue; // forward
+  Scales scales = Scales::kNone; // forward in int8: src s8 or u8, weights s8, dst any; one scale per output channel
+  int32_t unused = 0; // keys have no padding
+
+  void set_dst(dnnl::memory::data_type dtype) {
+    dst.dtype = dtype;
+  }
 
   dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& common) const {
-    const dnnl::primitive_attr attributes = epilogue.add_to(common, dst);
+    dnnl::primitive_attr attributes(epilogue.add_to(common, dst));
+    add_scales(attributes, scales, weights.rank == src.rank ? 1 << 0 : (1 << 0) | (1 << 1));
     return geometry.transposed
         ? make<dnnl::deconvolution_forward, dnnl::deconvolution_backward_data, dnnl::deconvolution_backward_weights>(
               engine, attributes, dnnl::algorithm::deconvolution_direct)

@@ -14,12 +14,12 @@ namespace ipex::onednn {
 struct Epilogue {
   static constexpr int32_t kMost = 8;
 
-  enum Operand : int32_t { kNone, kPerChannel, kFull }; // of a binary post-op: [C] in f32, or as dst lies
+  enum Operand : int32_t { kNone, kPerChannel, kFull }; // of a binary post-op: [C] in f32, or lying as dst does
 
   struct Entry {
     int32_t algorithm = 0; // dnnl::algorithm
     int32_t operand = kNone;
-    uint32_t alpha = 0; // bits of the parameters
+    uint32_t alpha = 0; // bits of the parameters; of a binary post-op, the type of its operand
     uint32_t beta = 0;
   };
 
@@ -27,8 +27,8 @@ struct Epilogue {
   int32_t unused = 0; // keys have no padding
   std::array<Entry, kMost> entries{};
 
-  bool append(dnnl::algorithm algorithm, Operand operand) {
-    return append({static_cast<int32_t>(algorithm), operand, 0, 0});
+  bool append(dnnl::algorithm algorithm, Operand operand, dnnl::memory::data_type dtype) {
+    return append({static_cast<int32_t>(algorithm), operand, static_cast<uint32_t>(dtype), 0});
   }
   bool append(dnnl::algorithm algorithm, float alpha, float beta) {
     return append(
@@ -50,7 +50,7 @@ struct Epilogue {
       if (entries[i].operand == kNone)
         all.append_eltwise(algorithm, std::bit_cast<float>(entries[i].alpha), std::bit_cast<float>(entries[i].beta));
       else
-        all.append_binary(algorithm, entries[i].operand == kFull ? dst.desc() : per_channel(dst));
+        all.append_binary(algorithm, operand_desc(entries[i], dst));
     }
     dnnl::primitive_attr own(attributes);
     own.set_post_ops(all);
@@ -65,11 +65,17 @@ struct Epilogue {
     return true;
   }
 
-  static dnnl::memory::desc per_channel(const Layout& dst) {
+  static dnnl::memory::desc operand_desc(const Entry& entry, const Layout& dst) {
+    const auto dtype = static_cast<dnnl::memory::data_type>(entry.alpha);
+    if (entry.operand == kFull) {
+      Layout layout = dst;
+      layout.dtype = dtype;
+      return layout.desc();
+    }
     std::array<int64_t, Layout::kMaxRank> sizes;
     sizes.fill(1);
     sizes[1] = dst.sizes[1];
-    return Layout::dense(dnnl::memory::data_type::f32, {sizes.data(), static_cast<size_t>(dst.rank)}).desc();
+    return Layout::dense(dtype, {sizes.data(), static_cast<size_t>(dst.rank)}).desc();
   }
 };
 

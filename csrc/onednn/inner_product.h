@@ -17,17 +17,27 @@ struct InnerProduct {
   dnnl::memory::data_type dtype;
   Bias bias;
   Epilogue epilogue{};
+  // In int8: types of src (s8 or u8) and dst (any) besides those of the weights (`dtype`, s8); one scale per output.
+  Scales scales = Scales::kNone;
+  dnnl::memory::data_type src = dtype;
+  dnnl::memory::data_type dst = dtype;
+  int32_t unused = 0; // keys have no padding
+
+  void set_dst(dnnl::memory::data_type type) {
+    dst = type;
+  }
 
   dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& common) const {
-    const dnnl::primitive_attr attributes = epilogue.add_to(common, Layout::dense(dtype, {rows, out}));
+    dnnl::primitive_attr attributes(epilogue.add_to(common, Layout::dense(dst, {rows, out})));
+    add_scales(attributes, scales, 1 << 0);
     using tag = dnnl::memory::format_tag;
     return dnnl::inner_product_forward::primitive_desc(
         engine,
         dnnl::prop_kind::forward_inference,
-        dnnl::memory::desc({rows, in}, dtype, tag::ab),
+        dnnl::memory::desc({rows, in}, src, tag::ab),
         dnnl::memory::desc({out, in}, dtype, tag::any),
         bias == Bias::kNone ? dnnl::memory::desc() : dnnl::memory::desc({out}, bias_type(bias, dtype), tag::a),
-        dnnl::memory::desc({rows, out}, dtype, tag::ab),
+        dnnl::memory::desc({rows, out}, dst, tag::ab),
         attributes,
         /*allow_empty=*/true);
   }

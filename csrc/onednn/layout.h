@@ -53,6 +53,17 @@ inline dnnl::memory::data_type bias_type(Bias bias, dnnl::memory::data_type weig
   return bias == Bias::kFloat ? dnnl::memory::data_type::f32 : weights;
 }
 
+// What the values of a primitive in int8 are multiplied by at run time, in DNNL_ARG_ATTR_SCALES of weights and dst.
+enum class Scales : int32_t { kNone, kWeights, kWeightsAndDst };
+
+inline void add_scales(dnnl::primitive_attr& attributes, Scales scales, int weights_mask) {
+  if (scales == Scales::kNone)
+    return;
+  attributes.set_scales_mask(DNNL_ARG_WEIGHTS, weights_mask);
+  if (scales == Scales::kWeightsAndDst)
+    attributes.set_scales_mask(DNNL_ARG_DST, 0);
+}
+
 static_assert(std::has_unique_object_representations_v<Layout>);
 
 } // namespace ipex::onednn

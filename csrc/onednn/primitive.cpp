@@ -19,7 +19,7 @@ class Primitive::Operands {
   Operands(const dnnl::primitive_desc_base& desc, c10::ArrayRef<Argument> arguments) {
     for (const Argument& argument : arguments)
       if (argument.data != nullptr)
-        add(argument.id, desc.query_md(dnnl::query::exec_arg_md, argument.id));
+        add(argument.id, desc.query_md(dnnl::query::exec_arg_md, argument.id), argument.count);
     const dnnl::memory::desc scratchpad = desc.query_md(dnnl::query::scratchpad_md);
     scratchpad_bytes_ = scratchpad.get_size();
     if (scratchpad_bytes_ != 0)
@@ -48,10 +48,10 @@ class Primitive::Operands {
  private:
   static constexpr size_t kMaxArguments = 16;
 
-  void add(int id, dnnl::memory::desc desc) {
+  void add(int id, dnnl::memory::desc desc, int64_t count = 1) {
     TORCH_INTERNAL_ASSERT(count_ < kMaxArguments);
-    if (desc.is_zero() && (id & DNNL_ARG_ATTR_SCALES) != 0) // oneDNN 3.2 does not describe these: one number
-      desc = {{1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a};
+    if (desc.is_zero() && (id & DNNL_ARG_ATTR_SCALES) != 0) // oneDNN 3.2 does not describe these
+      desc = {{count}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a};
     memories_[count_] = dnnl::memory(desc, engine(), nullptr);
     arguments_[count_] = {id, memories_[count_].get()};
     ++count_;

@@ -20,6 +20,7 @@ namespace ipex::onednn {
 struct Argument {
   int id;
   const void* data;
+  int64_t count = 1; // of numbers, for DNNL_ARG_ATTR_SCALES
 };
 
 class Primitive {

@@ -8,6 +8,7 @@
 
 #include "forms/narrow.h"
 #include "forms/operand.h"
+#include "forms/quantized.h"
 #include "forms/storage.h"
 #include "fusion/open_primitive.h"
 #include "ops/convert.h"
@@ -134,13 +135,30 @@ class OpenBatchNorm final : public fusion::Base {
   }
 
   Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
-    std::vector<const fusion::PostOp*> all{&self_};
-    all.insert(all.end(), steps.begin(), steps.end());
-    fusion::apply(all, src_.operand.data, dst, src_.operand.layout);
+    onednn::Layout layout = src_.operand.layout;
+    if (forms::is_byte(layout.dtype))
+      layout.dtype = dnnl::memory::data_type::f32;
+    fusion::apply(with_self(steps), src_.operand, dst, layout);
     return {steps.size(), std::numeric_limits<double>::infinity()};
   }
 
+  std::optional<Done> run_quantized(
+      void* dst,
+      const forms::Quantization& as,
+      c10::ArrayRef<const fusion::PostOp*> steps) const override {
+    onednn::Layout layout = src_.operand.layout;
+    layout.dtype = as.dtype;
+    fusion::apply(with_self(steps), src_.operand, dst, layout, as.scale);
+    return Done{steps.size(), as.bound()};
+  }
+
  private:
+  std::vector<const fusion::PostOp*> with_self(c10::ArrayRef<const fusion::PostOp*> steps) const {
+    std::vector<const fusion::PostOp*> all{&self_};
+    all.insert(all.end(), steps.begin(), steps.end());
+    return all;
+  }
+
   const fusion::Held src_;
   const fusion::PostOp self_;
 };
@@ -198,12 +216,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> run_batch_norm(
     const auto factors = std::make_shared<fusion::ScaleShift>(known_statistics(arguments, eps));
     if (auto dst = extend(self, factors); dst.defined())
       return {std::move(dst), mean, invstd};
-    const auto src = forms::read_as(self, order);
+    const auto src = forms::ordered(forms::read_held(self), order);
     if (auto dst = open(arguments, src, factors); dst.defined())
       return {std::move(dst), mean, invstd};
     const auto dst = forms::make_result(self.sizes(), strides, order, self.options());
     const auto step = fusion::PostOp::scale_shift(factors);
-    fusion::apply({&step}, src.data, dst.data, dst.layout);
+    fusion::apply({&step}, src, dst.data, dst.layout);
     return {dst.tensor, mean, invstd};
   }
   // The statistics read the values twice more: bfloat16 ones are converted once.

@@ -10,14 +10,15 @@
 #include <ATen/MemoryOverlap.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "aten/fallback.h"
 #include "aten/twin.h"
 #include "forms/operand.h"
 #include "forms/order.h"
+#include "forms/quantized.h"
 #include "fusion/open_primitive.h"
+#include "int8/turn.h"
 #include "onednn/engine.h"
 #include "ops/convert.h"
 #include "ops/kernels.h"
@@ -93,28 +94,34 @@ class OpenChannels final : public fusion::Base {
   }
 
   Done run(void* dst, c10::ArrayRef<const fusion::PostOp*> steps) const override {
-    const bool is_narrow = dst_.dtype == dnnl::memory::data_type::bf16;
     fusion::apply(steps, dst, dst_, [&](float* to, int64_t first, int64_t count, int64_t width) {
-      for (const fusion::Held& src : src_) {
-        const int64_t channels = src.operand.layout.sizes[1];
-        const auto copy = [&](auto* from, auto convert) {
-          from += first * channels;
-          for (int64_t row = 0; row < count; ++row)
-            convert(from + row * channels, to + row * width, channels);
-        };
-        if (is_narrow)
-          copy(static_cast<const uint16_t*>(src.operand.data), vec::functions().bfloat16_to_float);
-        else
-          copy(static_cast<const float*>(src.operand.data), [](const float* from, float* dst, int64_t channels) {
-            std::memcpy(dst, from, channels * sizeof(float));
-          });
-        to += channels;
-      }
+      collect(to, first, count, width);
     });
     return {steps.size(), std::numeric_limits<double>::infinity()};
   }
 
+  std::optional<Done> run_quantized(
+      void* dst,
+      const forms::Quantization& as,
+      c10::ArrayRef<const fusion::PostOp*> steps) const override {
+    onednn::Layout layout = dst_;
+    layout.dtype = as.dtype;
+    const auto fill = [&](float* to, int64_t first, int64_t count, int64_t width) { collect(to, first, count, width); };
+    fusion::apply(steps, dst, layout, fill, as.scale);
+    return Done{steps.size(), as.bound()};
+  }
+
  private:
+  // `count` rows of `width` channels, of all tensors.
+  void collect(float* to, int64_t first, int64_t count, int64_t width) const {
+    for (const fusion::Held& src : src_) {
+      const int64_t channels = src.operand.layout.sizes[1];
+      for (int64_t row = 0; row < count; ++row)
+        fusion::to_float(src.operand, (first + row) * channels, to + row * width, channels);
+      to += channels;
+    }
+  }
+
   const std::vector<fusion::Held> src_;
   const onednn::Layout dst_;
 };
@@ -135,7 +142,9 @@ at::Tensor open(const Concatenation& call, c10::ArrayRef<forms::Operand> operand
       return {};
     held.push_back(std::move(*one));
   }
-  const auto layout = onednn::Layout::strided(operands.front().layout.dtype, call.sizes, order);
+  auto layout = onednn::Layout::strided(operands.front().layout.dtype, call.sizes, order);
+  if (forms::is_byte(layout.dtype))
+    layout.dtype = dnnl::memory::data_type::f32;
   const auto base = std::make_shared<OpenChannels>(held, layout);
   return fusion::open(base, held, call.sizes, strides, order);
 }
@@ -149,13 +158,16 @@ at::Tensor cat(const at::ITensorListRef& tensors, int64_t dim) {
   c10::SmallVector<forms::Operand, 8> operands;
   const forms::Operand* leader = nullptr;
   for (const at::Tensor& tensor : call->tensors)
-    operands.push_back(forms::read(tensor));
+    operands.push_back(int8::active() ? forms::read_due(tensor) : forms::read_held(tensor));
   for (size_t i = 0; i < operands.size() && leader == nullptr; ++i)
     if (!forms::same_order(call->tensors[i].sizes(), call->tensors[i].strides(), operands[i].strides()))
       leader = &operands[i];
   const auto strides = result_strides(*call);
   if (auto dst = open(*call, operands, strides); dst.defined())
     return dst;
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (forms::is_byte(operands[i].layout.dtype))
+      operands[i] = fusion::as_float(operands[i]);
   const bool reorders = leader != nullptr && onednn::supports(call->tensors.front().scalar_type());
   const auto dst = forms::make_result(
       call->sizes,

@@ -18,6 +18,7 @@
 #include "ops/bias.h"
 #include "ops/convolution_geometry.h"
 #include "ops/kernels.h"
+#include "ops/quantized_convolution.h"
 
 namespace ipex::ops {
 
@@ -64,6 +65,11 @@ class OpenConvolution final : public fusion::Base {
   const fusion::HeldBias bias_;
 };
 
+bool bias_fits(const ConvolutionCall& call, const std::optional<at::Tensor>& bias, const at::Tensor& input) {
+  return !bias || !bias->defined() ||
+      (bias->dim() == 1 && bias->size(0) == call.dst_sizes[1] && takes_bias(*bias, input));
+}
+
 } // namespace
 
 at::Tensor convolution(
@@ -79,7 +85,10 @@ at::Tensor convolution(
   const bool has_bias = bias && bias->defined();
   auto call = convolution_call(input, weight, {stride, padding, dilation, transposed, output_padding, groups});
   std::shared_ptr<const onednn::Primitive> kernel;
-  if (call && (!has_bias || (bias->dim() == 1 && bias->size(0) == call->dst_sizes[1] && takes_bias(*bias, input)))) {
+  if (const int8::Turn* turn = int8::turn(); turn != nullptr && call && bias_fits(*call, bias, input))
+    if (at::Tensor dst = quantized_convolution(*turn, *call, input, weight, bias); dst.defined())
+      return dst;
+  if (call && bias_fits(*call, bias, input)) {
     call->spec.bias = bias_of(bias, weight);
     kernel = onednn::find(call->spec);
   }

@@ -15,6 +15,7 @@
 #include "ops/kernels.h"
 #include "ops/open_product.h"
 #include "ops/product.h"
+#include "ops/quantized_linear.h"
 
 namespace ipex::ops {
 
@@ -34,6 +35,9 @@ bool fits(const at::Tensor& input, const at::Tensor& weight, const std::optional
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
   if (!fits(input, weight, bias))
     return fallback<at::_ops::linear>(input, weight, bias_for_cpu(bias, weight));
+  if (const int8::Turn* turn = int8::turn())
+    if (at::Tensor dst = quantized_linear(*turn, input, weight, bias); dst.defined())
+      return dst;
   const bool has_bias = bias && bias->defined();
   const int64_t in = weight.size(1), out = weight.size(0), rows = input.numel() / in;
   const at::Tensor given_bias = has_bias ? *bias : at::Tensor();

@@ -8,7 +8,9 @@
 //   errors  IndexError or RuntimeError when dimensions do not fit
 //   source  Higham, "The Accuracy of Floating Point Summation", 1993
 #include "aten/fallback.h"
+#include "int8/turn.h"
 #include "ops/kernels.h"
+#include "ops/pooling.h"
 #include "ops/reduce.h"
 
 namespace ipex::ops {
@@ -18,6 +20,9 @@ at::Tensor mean_dim(
     at::OptionalIntArrayRef dim,
     bool keepdim,
     std::optional<at::ScalarType> dtype) {
+  if (int8::active()) // of an image
+    if (const auto call = adaptive_pool_call(self, std::vector<int64_t>(self.dim() - 2, 1)))
+      return average_pool(*call, self, 0);
   auto dst = reduce(self, dim, keepdim, dtype, /*mean=*/true);
   return dst ? *dst : fallback<at::_ops::mean_dim>(self, dim, keepdim, dtype);
 }

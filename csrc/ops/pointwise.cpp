@@ -8,7 +8,9 @@
 #include "aten/twin.h"
 #include "forms/operand.h"
 #include "forms/order.h"
+#include "forms/quantized.h"
 #include "fusion/open_primitive.h"
+#include "int8/turn.h"
 #include "onednn/engine.h"
 #include "ops/pointwise_loop.h"
 #include "ops/result_strides.h"
@@ -168,6 +170,19 @@ bool is_same_view(const at::Tensor& a, const at::Tensor& b) {
        a.strides() == b.strides());
 }
 
+// The source that an operator in int8 takes before it is rounded: the first that is not rounded yet.
+size_t unrounded(Sources src) {
+  size_t found = 0;
+  while (found < src.size() && !forms::is_unrounded(*src[found]))
+    ++found;
+  return found;
+}
+
+// Another source, int8 where an operator in int8 takes it.
+forms::Operand read_other(const at::Tensor& tensor) {
+  return int8::active() ? forms::read_due(tensor) : forms::read_held(tensor);
+}
+
 // The call as a post-op of the open tensor src[self]; nothing when it is none, or the other source does not fit.
 std::optional<fusion::PostOp> post_op(const Pointwise& call, Sources src, size_t self, const onednn::Layout& layout) {
   if (src.size() == 1)
@@ -180,7 +195,7 @@ std::optional<fusion::PostOp> post_op(const Pointwise& call, Sources src, size_t
   if (other.sizes() != layout.sizes_ref() || onednn::data_type(other.scalar_type()) != layout.dtype ||
       !spans(other, other.sizes()))
     return std::nullopt;
-  auto held = fusion::hold(other, forms::read_as(other, layout.strides_ref()));
+  auto held = fusion::hold(other, forms::ordered(read_other(other), layout.strides_ref()));
   return held ? fusion::PostOp::binary(call, std::move(*held)) : std::nullopt;
 }
 
@@ -190,7 +205,10 @@ bool may_extend(Sources src) {
 
 // The result as an open tensor; undefined when no source is open or this is no post-op.
 at::Tensor extend(const Pointwise& call, Sources src, c10::IntArrayRef sizes) {
+  const size_t only = int8::active() ? unrounded(src) : src.size();
   for (size_t self = 0; self < src.size(); ++self) {
+    if (only != src.size() && self != only)
+      continue;
     const auto layout = fusion::open_layout(*src[self]);
     if (!layout || src[self]->sizes() != sizes)
       continue;
@@ -199,6 +217,40 @@ at::Tensor extend(const Pointwise& call, Sources src, c10::IntArrayRef sizes) {
     return {};
   }
   return {};
+}
+
+// The result of an operator in int8 as an open tensor, if none of its sources is open, and one is held as int8.
+at::Tensor extend_quantized(const Pointwise& call, Sources src, c10::IntArrayRef sizes) {
+  if (src.size() > 2 || unrounded(src) != src.size())
+    return {};
+  for (size_t self = 0; self < src.size(); ++self) {
+    if (is_cpu_scalar(*src[self]) || src[self]->sizes() != sizes || !forms::is_only_quantized(*src[self]))
+      continue;
+    const at::Tensor open = fusion::open_quantized(*src[self]);
+    const auto layout = open.defined() ? fusion::open_layout(open) : std::nullopt;
+    if (!layout)
+      continue;
+    if (auto step = post_op(call, src, self, *layout))
+      return fusion::extend(open, std::move(*step), iterator_strides(src, sizes));
+  }
+  return {};
+}
+
+// A source that an operator in int8 takes rounded, as float32.
+forms::Operand read_rounded(const at::Tensor& tensor) {
+  if (!int8::active() || is_cpu_scalar(tensor))
+    return read_source(tensor);
+  forms::Operand operand = forms::read_due(tensor);
+  return forms::is_byte(operand.layout.dtype) ? fusion::as_float(operand) : operand;
+}
+
+// The sources as an operator takes them.
+c10::SmallVector<forms::Operand, 3> read_all(Sources src) {
+  const size_t whole = int8::active() ? unrounded(src) : src.size();
+  c10::SmallVector<forms::Operand, 3> operands;
+  for (size_t i = 0; i < src.size(); ++i)
+    operands.push_back(i == whole ? read_source(*src[i]) : read_rounded(*src[i]));
+  return operands;
 }
 
 } // namespace
@@ -211,9 +263,10 @@ at::Tensor pointwise(const Pointwise& call, Sources src) {
   if (may_extend(src))
     if (auto dst = extend(call, src, sizes); dst.defined())
       return dst;
-  c10::SmallVector<forms::Operand, 3> operands;
-  for (const at::Tensor* tensor : src)
-    operands.push_back(read_source(*tensor));
+  if (int8::active())
+    if (auto dst = extend_quantized(call, src, sizes); dst.defined())
+      return dst;
+  auto operands = read_all(src);
   const c10::DimVector strides = iterator_strides(src, sizes);
   const bool can_reorder = onednn::supports(dtype);
   const c10::DimVector physical = can_reorder ? physical_strides(src, operands, sizes, strides) : strides;
@@ -223,7 +276,7 @@ at::Tensor pointwise(const Pointwise& call, Sources src) {
   for (size_t i = 0; i < src.size(); ++i) {
     if (can_reorder && !is_cpu_scalar(*src[i]) && onednn::supports(src[i]->scalar_type()) && spans(*src[i], sizes) &&
         operands[i].dense())
-      operands[i] = forms::read_as(*src[i], physical);
+      operands[i] = forms::ordered(operands[i], physical);
     add_source(loop, *src[i], operands[i]);
   }
   loop.run(call);
@@ -246,7 +299,7 @@ bool pointwise_into(const Pointwise& call, const at::Tensor& dst, Sources src) {
         return true;
   c10::SmallVector<forms::Operand, 3> operands;
   for (const at::Tensor* tensor : src)
-    operands.push_back(tensor->storage().is_alias_of(dst.storage()) ? forms::Operand{} : read_source(*tensor));
+    operands.push_back(tensor->storage().is_alias_of(dst.storage()) ? forms::Operand{} : read_rounded(*tensor));
   const auto result = forms::update(dst);
   PointwiseLoop loop;
   set_destination(loop, result);

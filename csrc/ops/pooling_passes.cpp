@@ -5,23 +5,18 @@
 #include <algorithm>
 
 #include "forms/operand.h"
+#include "forms/quantized.h"
 #include "forms/storage.h"
 #include "ops/convert.h"
 #include "ops/pooling.h"
+#include "ops/pooling_windows.h"
+#include "ops/quantized_pooling.h"
 #include "ops/target_clones.h"
 #include "vec/rows.h"
 
 namespace ipex::ops {
 
 namespace {
-
-constexpr int64_t kGrain = 16384; // elements read that make starting a thread worth while
-
-// The pixels of one window, as numbers within the plane. PyTorch's indices are those, so a plane has fewer than 2^31.
-struct Taps {
-  std::vector<int32_t> pixels;
-  int64_t divisor = 1;
-};
 
 // Reads windows as float32 and writes what becomes of them; bfloat16 pixels are converted window by window.
 class Windows {
@@ -67,46 +62,16 @@ class Windows {
   std::vector<int32_t> numbers_;
 };
 
-// Calls visit(output pixel, taps) for the output pixels of a row: all those of one depth and height.
-template <class Visit>
-void each_window(const PoolCall& call, int64_t depth, int64_t height, Taps& taps, Visit visit) {
-  const auto& [d, h, w] = call.axes;
-  for (int64_t x = 0; x < w.out; ++x) {
-    taps.pixels.clear();
-    for (int64_t i = 0; i < d.taps[depth]; ++i)
-      for (int64_t j = 0; j < h.taps[height]; ++j)
-        for (int64_t k = 0; k < w.taps[x]; ++k)
-          taps.pixels.push_back(
-              static_cast<int32_t>(
-                  ((d.first[depth] + i * d.step) * h.in + h.first[height] + j * h.step) * w.in + w.first[x] +
-                  k * w.step));
-    taps.divisor = d.divisor[depth] * h.divisor[height] * w.divisor[x];
-    visit((depth * h.out + height) * w.out + x, taps);
-  }
-}
-
-// Calls row(n, depth, height) for all rows of output pixels, in parallel.
-template <class Row>
-void each_row(const PoolCall& call, Row row) {
-  const int64_t heights = call.axes[1].out, rows = call.axes[0].out * heights;
-  const int64_t read = std::max<int64_t>(1, call.plane_in() * call.channels / rows);
-  at::parallel_for(0, call.batch * rows, std::max<int64_t>(1, kGrain / read), [&](int64_t begin, int64_t end) {
-    Taps taps;
-    for (int64_t i = begin; i < end; ++i)
-      row(i / rows, i % rows / heights, i % heights, taps);
-  });
-}
-
 // Calls part(n, first channel, channels) so that no two calls at a time write the same element of a gradient.
 template <class Part>
 void each_part(const PoolCall& call, Part part) {
   constexpr int64_t kLine = 16; // floats of a cache line
   const int64_t lines = (call.channels + kLine - 1) / kLine;
   const int64_t read = call.batch * call.plane_in() * call.channels;
-  const int64_t wanted = read < 2 * kGrain ? 1 : at::get_num_threads();
+  const int64_t wanted = read < 2 * kPoolGrain ? 1 : at::get_num_threads();
   const int64_t blocks = call.batch % wanted == 0 ? 1 : std::min(lines, wanted);
   at::parallel_for(
-      0, call.batch * blocks, read < 2 * kGrain ? call.batch * blocks : 1, [&](int64_t begin, int64_t end) {
+      0, call.batch * blocks, read < 2 * kPoolGrain ? call.batch * blocks : 1, [&](int64_t begin, int64_t end) {
         Taps taps;
         for (int64_t i = begin; i < end; ++i) {
           const int64_t block = i % blocks, first = lines * block / blocks * kLine;
@@ -134,13 +99,8 @@ IPEX_TARGET_CLONES void spread(
   }
 }
 
-c10::DimVector result_strides(const at::Tensor& src, c10::IntArrayRef sizes) {
-  return src.suggest_memory_format() == at::MemoryFormat::Contiguous ? forms::row_major_strides(sizes)
-                                                                     : forms::channels_last_strides(sizes);
-}
-
 forms::Result result(const at::Tensor& src, c10::IntArrayRef sizes) {
-  return forms::make_result(sizes, result_strides(src, sizes), forms::channels_last_strides(sizes), src.options());
+  return forms::make_result(sizes, pool_strides(src, sizes), forms::channels_last_strides(sizes), src.options());
 }
 
 // Where the index of (n, c, pixel) lies.
@@ -156,6 +116,8 @@ struct IndexPlace {
 } // namespace
 
 at::Tensor average_pool(const PoolCall& call, const at::Tensor& self, int64_t divisor) {
+  if (const int8::Turn* turn = int8::turn(); turn != nullptr && call.dtype == at::kFloat)
+    return quantized_average_pool(*turn, call, self, divisor);
   const auto src = forms::read_as(self, forms::channels_last_strides(self.sizes()));
   const auto dst = result(self, call.dst_sizes);
   each_row(call, [&](int64_t n, int64_t depth, int64_t height, Taps& work) {
@@ -205,10 +167,15 @@ at::Tensor average_pool_backward(
 }
 
 std::tuple<at::Tensor, at::Tensor> max_pool(const PoolCall& call, const at::Tensor& self, bool with_indices) {
+  if (const int8::Turn* turn = int8::turn(); turn != nullptr && call.dtype == at::kFloat) {
+    if (!with_indices)
+      return {quantized_max_pool(*turn, call, self), at::Tensor()};
+    forms::read_quantized(self, turn->input(0), {}); // rounds what is due: indices are those of the rounded values
+  }
   const auto src = forms::read_as(self, forms::channels_last_strides(self.sizes()));
   const auto dst = result(self, call.dst_sizes);
   const int64_t channels = call.channels, width = call.axes[2].out;
-  const auto strides = result_strides(self, call.dst_sizes);
+  const auto strides = pool_strides(self, call.dst_sizes);
   at::Tensor indices;
   int64_t* places = nullptr;
   if (with_indices) {

@@ -11,6 +11,7 @@
 #include "aten/twin.h"
 #include "core/recorder.h"
 #include "forms/describe.h"
+#include "int8/call.h"
 #include "ops/kernels.h"
 #include "ops/register.h"
 
@@ -86,6 +87,15 @@ struct Entry<Op, scalars, Result(Args...), kernel> {
   static Result run(Args... args) {
     if (C10_UNLIKELY((elsewhere(args, scalars) || ...)))
       return note_reason("an argument is not on ipex"), fallback<Op>(std::forward<Args>(args)...);
+    if constexpr (!int8::kKind<Op>.name.empty()) {
+      using Call = int8::Call<Op, Result(Args...)>;
+      if (C10_UNLIKELY(int8::may_run()))
+        if (int8::Run* run = int8::running(); run != nullptr && native_enabled() && Call::applies(args...))
+          return Call::run(
+              *run,
+              [](Args... operands) -> Result { return compute(0, std::forward<Args>(operands)...); },
+              std::forward<Args>(args)...);
+    }
     if constexpr (amp::kPolicy<Op>.precision != amp::Precision::kFloat32) {
       using Call = amp::Call<Op, Result(Args...)>;
       if (C10_UNLIKELY(amp::ever_on()) && native_enabled()) {

@@ -1,6 +1,7 @@
 // Chooses the tables of functions for the instruction set of this machine.
 #include <dnnl.hpp>
 
+#include "vec/bytes.h"
 #include "vec/functions.h"
 #include "vec/rows.h"
 
@@ -8,6 +9,7 @@ namespace ipex::vec {
 
 extern const Functions functions_DEFAULT, functions_AVX2, functions_AVX512;
 extern const RowFunctions rows_DEFAULT, rows_AVX2, rows_AVX512;
+extern const ByteTables bytes_DEFAULT, bytes_AVX2, bytes_AVX512;
 
 namespace {
 
@@ -29,6 +31,11 @@ const Functions& functions() {
 
 const RowFunctions& row_functions() {
   static const RowFunctions& chosen = choose(rows_DEFAULT, rows_AVX2, rows_AVX512);
+  return chosen;
+}
+
+const ByteTables& byte_tables() {
+  static const ByteTables& chosen = choose(bytes_DEFAULT, bytes_AVX2, bytes_AVX512);
   return chosen;
 }
 

@@ -1,4 +1,4 @@
-"""Automatic mixed precision: tensors stay float32 to the program, the device holds and computes them in bfloat16."""
+"""Automatic mixed precision: tensors stay float32 to the program, the device holds and computes them in less."""
 
 from __future__ import annotations
 
@@ -12,38 +12,44 @@ from torch.utils._contextlib import _DecoratorContextManager
 
 from torch_ipex_device import _C
 from torch_ipex_device.core.errors import error
+from torch_ipex_device.int8 import recipe
+from torch_ipex_device.int8.calibration import Calibration, require_entries
+from torch_ipex_device.int8.modules import Watch
+from torch_ipex_device.int8.scales import ALGORITHMS
 
-_MODES = ("inference", "training")
+_MODES = {torch.int8: ("calibration", "inference")}
+_OTHER_MODES = ("inference", "training")
+_ACCEPTED = "torch.bfloat16, torch.int8 or None"
 
 
-def _is_on(where: str, dtype: torch.dtype | None) -> bool:
-    """Whether `dtype` switches low precision on. Raises E101, E103 and E502."""
-    if dtype is None:
-        return False
-    if not isinstance(dtype, torch.dtype):
-        raise error("E101", where, f"got {type(dtype).__name__}; accepted: torch.bfloat16 or None")
-    if dtype == torch.int8:
-        raise error("E502", where, "torch.int8 comes with a later version; accepted: torch.bfloat16 or None")
-    if dtype != torch.bfloat16:
-        raise error("E103", where, f"got {dtype}; accepted: torch.bfloat16 or None")
-    return True
+def _check_dtype(where: str, dtype: torch.dtype | None, accepted: str) -> None:
+    """Raises E101 and E103."""
+    if dtype is not None and not isinstance(dtype, torch.dtype):
+        raise error("E101", where, f"got {type(dtype).__name__}; accepted: {accepted}")
+    if str(dtype) not in accepted:
+        raise error("E103", where, f"got {dtype}; accepted: {accepted}")
 
 
 class AmpConf:
     """What `AutoMixPrecision` switches on.
 
+    With `torch.int8` it also holds the recipe: one entry for each operator that can compute in int8, in the order of the
+    program (docs/int8.md). Threads may share it.
+
     Args:
-        mixed_dtype: `torch.bfloat16`, or None for computing as the program says.
-        configure_file: recipe of INT8; bfloat16 takes none.
+        mixed_dtype: `torch.bfloat16`, `torch.int8`, or None for computing as the program says.
+        configure_file: recipe that `save` or the archived extension wrote; bfloat16 takes none.
+        algorithm: how calibration finds the scales of entries that are new: "min_max", "moving_average_min_max",
+            "percentile" or "kl". INT8 only.
 
     Attributes:
         dtype: `mixed_dtype`.
-        configure_file: None.
+        configure_file: as given.
 
     Raises:
         TypeError: E101, `mixed_dtype` is no dtype, `configure_file` no path.
-        ValueError: E103, another dtype, or a recipe for bfloat16.
-        NotImplementedError: E502, `torch.int8`.
+        ValueError: E103, another dtype or algorithm, or a recipe for bfloat16. E401, the file is no recipe.
+        OSError: the file cannot be read.
 
     Example:
         >>> ipex.AmpConf(torch.bfloat16)
@@ -54,16 +60,48 @@ class AmpConf:
         self,
         mixed_dtype: torch.dtype | None = torch.bfloat16,
         configure_file: str | os.PathLike[str] | None = None,
+        *,
+        algorithm: str = "min_max",
     ) -> None:
-        _is_on("AmpConf", mixed_dtype)
-        if configure_file is not None:
-            if not isinstance(configure_file, (str, os.PathLike)):
-                raise error(
-                    "E101", "AmpConf", f"got {type(configure_file).__name__} as configure_file; accepted: a path"
-                )
+        _check_dtype("AmpConf", mixed_dtype, _ACCEPTED)
+        if configure_file is not None and not isinstance(configure_file, (str, os.PathLike)):
+            raise error("E101", "AmpConf", f"got {type(configure_file).__name__} as configure_file; accepted: a path")
+        if configure_file is not None and mixed_dtype != torch.int8:
             raise error("E103", "AmpConf", f"got a configure_file with {mixed_dtype}; only torch.int8 has recipes")
+        if algorithm not in ALGORITHMS:
+            raise error("E103", "AmpConf", f"got algorithm={algorithm!r}; accepted: {', '.join(ALGORITHMS)}")
         self.dtype = mixed_dtype
         self.configure_file = configure_file
+        self._calibration = Calibration(configure_file or None, algorithm) if mixed_dtype == torch.int8 else None
+
+    @property
+    def calibration(self) -> Calibration:
+        """The recipe.
+
+        Raises:
+            ValueError: E103, a conf of another dtype.
+        """
+        if self._calibration is None:
+            raise error("E103", "AmpConf", f"got a conf of {self.dtype}; only torch.int8 has a recipe")
+        return self._calibration
+
+    def save(self, configure_file: str | os.PathLike[str]) -> None:
+        """Writes the recipe, all of it or nothing; as often as you like.
+
+        Args:
+            configure_file: the file; docs/int8_recipe.md specifies it.
+
+        Raises:
+            TypeError: E101, no path.
+            ValueError: E103, a conf of another dtype. E403, nothing was calibrated yet.
+            OSError: the file cannot be written.
+        """
+        if not isinstance(configure_file, (str, os.PathLike)):
+            raise error("E101", "AmpConf.save", f"got {type(configure_file).__name__}; accepted: a path")
+        entries = self.calibration.entries()
+        if not entries:
+            raise error("E403", "AmpConf.save", "got a conf without entries; calibrate first, or load a recipe")
+        recipe.save(configure_file, entries)
 
     def __repr__(self) -> str:
         return f"AmpConf({self.dtype})"
@@ -77,15 +115,21 @@ class AutoMixPrecision(_DecoratorContextManager):
     (`ipex.amp.policy()`), anything else computes in float32. Backward computes as forward did, inside the context or not;
     parameters and their gradients stay float32.
 
+    With int8, "calibration" observes the operators of the recipe and changes no result; in "inference" those that the recipe
+    says compute in int8. What is no operator of the recipe computes in float32. Operators are matched with entries by their
+    order, so a block may hold several calls of the same model, but no other branches than calibration saw.
+
     Contexts nest; the innermost one counts. The same object may be used again, also by several threads and inside itself.
 
     Args:
         conf: what to switch on.
-        running_mode: "inference" or "training". "training" promises a backward; no result depends on it.
+        running_mode: "inference" or "training", and "calibration" or "inference" with int8. "training" promises a backward;
+            no result depends on it.
 
     Raises:
         TypeError: E101, `conf` is no AmpConf.
-        ValueError: E103, another running mode.
+        ValueError: E103, another running mode. When it is entered: E403, inference with an int8 conf that is empty.
+        RuntimeError: E402, from an operator that does not match the recipe.
 
     Example:
         >>> layer, x = torch.nn.Linear(8, 8).to("ipex"), torch.ones(2, 8, device="ipex")
@@ -98,8 +142,9 @@ class AutoMixPrecision(_DecoratorContextManager):
     def __init__(self, conf: AmpConf, running_mode: str = "inference") -> None:
         if not isinstance(conf, AmpConf):
             raise error("E101", "AutoMixPrecision", f"got {type(conf).__name__}; accepted: ipex.AmpConf")
-        if running_mode not in _MODES:
-            accepted = ", ".join(_MODES)
+        modes = _MODES.get(conf.dtype, _OTHER_MODES)
+        if running_mode not in modes:
+            accepted = f"{', '.join(modes)} with {conf.dtype}"
             raise error("E103", "AutoMixPrecision", f"got running_mode={running_mode!r}; accepted: {accepted}")
         self.conf = conf
         self.running_mode = running_mode
@@ -109,9 +154,21 @@ class AutoMixPrecision(_DecoratorContextManager):
         return type(self)(self.conf, self.running_mode)
 
     def __enter__(self) -> None:
-        state = (self.conf.dtype is not None, self.running_mode == "training")
-        before = _C.exchange_amp_thread_mode(state)
-        self._outer.__dict__.setdefault("states", []).append(before)
+        run, watch = self._start_int8() if self.conf.dtype == torch.int8 else (None, None)
+        before_run = _C.exchange_int8_run(run)
+        before = _C.exchange_amp_thread_mode((self.conf.dtype == torch.bfloat16, self.running_mode == "training"))
+        self._outer.__dict__.setdefault("states", []).append((before, before_run, watch))
+
+    def _start_int8(self) -> tuple[_C.Int8Run, Watch]:
+        calibration = self.conf.calibration
+        if self.running_mode == "calibration":
+            calibration.expect_changes()
+        else:
+            require_entries(calibration)
+        run = _C.Int8Run(calibration.native, self.running_mode == "calibration")
+        watch = Watch(run, calibration)
+        watch.start()
+        return run, watch
 
     def __exit__(
         self,
@@ -119,7 +176,11 @@ class AutoMixPrecision(_DecoratorContextManager):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _C.exchange_amp_thread_mode(self._outer.states.pop())
+        before, before_run, watch = self._outer.states.pop()
+        _C.exchange_amp_thread_mode(before)
+        _C.exchange_int8_run(before_run)
+        if watch is not None:
+            watch.stop()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"conf": self.conf, "running_mode": self.running_mode}
@@ -132,13 +193,12 @@ def enable_auto_mixed_precision(mixed_dtype: torch.dtype | None = torch.bfloat16
     """Sets what all threads of the process do outside of `AutoMixPrecision`.
 
     Args:
-        mixed_dtype: `torch.bfloat16`; None turns mixed precision off.
+        mixed_dtype: `torch.bfloat16`; None turns mixed precision off. INT8 needs a recipe: `AutoMixPrecision`.
         train: whether a backward will come; no result depends on it.
 
     Raises:
         TypeError: E101, `mixed_dtype` is no dtype, or `train` no bool.
         ValueError: E103, another dtype.
-        NotImplementedError: E502, `torch.int8`.
 
     Example:
         >>> ipex.enable_auto_mixed_precision()
@@ -146,14 +206,16 @@ def enable_auto_mixed_precision(mixed_dtype: torch.dtype | None = torch.bfloat16
         torch.bfloat16
         >>> ipex.enable_auto_mixed_precision(None)
     """
-    on = _is_on("enable_auto_mixed_precision", mixed_dtype)
+    _check_dtype("enable_auto_mixed_precision", mixed_dtype, "torch.bfloat16 or None")
     if not isinstance(train, bool):
         raise error("E101", "enable_auto_mixed_precision", f"got {type(train).__name__} as train; accepted: bool")
-    _C.set_amp_process_mode((on, train))
+    _C.set_amp_process_mode((mixed_dtype is not None, train))
 
 
 def get_auto_mix_precision() -> torch.dtype | None:
-    """Returns the low precision of operators called now by this thread: `torch.bfloat16`, or None."""
+    """Returns the low precision of operators called now by this thread: `torch.bfloat16`, `torch.int8`, or None."""
+    if _C.has_int8_run():
+        return torch.int8
     return torch.bfloat16 if _C.amp_mode()[0] else None
 
 

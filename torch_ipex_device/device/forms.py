@@ -21,7 +21,10 @@ class PhysicalForm:
         open: whether the values are still to be computed (`torch.ipex.set_eager_fusion`).
         strides: strides of the tensor, in elements, in the bytes that a kernel wrote in another order of dimensions, or
             None without such bytes (and for a view that no strides describe there).
-        dtype: type of these bytes, "Float".
+        dtype: type of these bytes, "Float", or of the values that are there instead: "BFloat16", "Char", "Byte".
+        scale: of values in int8 that there are, or that an operator which reads them as int8 will make: they stand for
+            value / scale. None without such values.
+        quantized_dtype: their type, "Char" or "Byte", or None.
         packed: oneDNN's format of each packed copy that kernels keep of a weight, such as "Acdb16a".
         packed_bytes: memory of these copies, in bytes.
         generation: how often a write has dropped copies of the values.
@@ -31,6 +34,8 @@ class PhysicalForm:
     open: bool
     strides: tuple[int, ...] | None
     dtype: str
+    scale: float | None
+    quantized_dtype: str | None
     packed: tuple[str, ...]
     packed_bytes: int
     generation: int
@@ -61,6 +66,8 @@ def physical_form(input: Tensor) -> PhysicalForm:
         open=form["open"],
         strides=None if strides is None else tuple(strides),
         dtype=form["dtype"],
+        scale=form["scale"],
+        quantized_dtype=form["quantized_dtype"],
         packed=tuple(form["packed"]),
         packed_bytes=form["packed_bytes"],
         generation=form["generation"],

@@ -1,0 +1,64 @@
+// Feeds statistics, and marks results.
+#include "int8/observe.h"
+
+#include "forms/operand.h"
+#include "forms/quantized.h"
+#include "fusion/open_primitive.h"
+
+namespace ipex::int8 {
+
+namespace {
+
+// Adds the values of `tensor` to `statistics`: now or, when they are open, when they are computed.
+void look(Recipe& recipe, const std::shared_ptr<Statistics>& statistics, const at::Tensor& tensor) {
+  const auto add = [recipe = recipe.shared_from_this(), statistics](const float* values, const onednn::Layout& layout) {
+    const std::lock_guard lock(recipe->mutex);
+    statistics->add(values, layout.elements());
+  };
+  if (fusion::observe(tensor, add))
+    return;
+  forms::Operand operand = forms::read(tensor);
+  if (!operand.dense())
+    operand = forms::copy(operand, forms::row_major_strides(operand.sizes()));
+  add(static_cast<const float*>(operand.data), operand.layout);
+}
+
+} // namespace
+
+Observation::Observation(Recipe& recipe, size_t position, const std::vector<at::Tensor>& inputs)
+    : recipe_(recipe),
+      position_(position) {
+  std::vector<std::shared_ptr<Statistics>> statistics;
+  {
+    const std::lock_guard lock(recipe.mutex);
+    Entry& entry = recipe.entries[position];
+    statistics = entry.input_statistics;
+    output_statistics_ = entry.output_statistics.front();
+    for (size_t i = 0; i < inputs.size() && i < entry.sources.size(); ++i) {
+      const forms::Origin origin = forms::origin(inputs[i]);
+      entry.sources[i] = origin.recipe == &recipe ? origin.entry : -1;
+    }
+  }
+  for (size_t i = 0; i < inputs.size() && i < statistics.size(); ++i)
+    look(recipe, statistics[i], inputs[i]);
+}
+
+void Observation::finish(const at::Tensor& result) {
+  look(recipe_, output_statistics_, result);
+  forms::set_origin(result, {&recipe_, static_cast<int64_t>(position_)});
+}
+
+Plan::Plan(Recipe& recipe, size_t position) {
+  const std::lock_guard lock(recipe.mutex);
+  const Entry& entry = recipe.entries[position];
+  quantized_ = entry.quantized;
+  per_channel_ = entry.per_channel;
+  inputs_ = entry.inputs;
+  output_ = entry.outputs.front();
+}
+
+void Plan::finish(const at::Tensor& result) const {
+  forms::set_due(result, quantized_ ? std::optional(output_) : std::nullopt);
+}
+
+} // namespace ipex::int8
