@@ -106,7 +106,7 @@ def _summary(function: Callable[..., object]) -> str:
 
 def legacy_core_page() -> str:
     """Returns docs/legacy_core.md."""
-    from _torch_ipex_device_compat.core_names import LATER, REMOVED
+    from _torch_ipex_device_compat.core_names import REMOVED
     from intel_pytorch_extension import core
 
     functions = inspect.getmembers(core, inspect.isfunction)
@@ -120,10 +120,6 @@ def legacy_core_page() -> str:
         "(package `torch-ipex-device-compat`):",
         "",
         *_table(("Function", "What it does"), works),
-        "",
-        "These exist and raise `NotImplementedError` (E502), because their feature belongs to a later version:",
-        "",
-        *_table(("Function", "Message"), ((f"`{name}`", text) for name, text in sorted(LATER.items()))),
         "",
         "These are gone; asking for them raises `AttributeError` with this advice:",
         "",

@@ -146,7 +146,7 @@ void init_int8(py::module_& module) {
           py::arg("known"),
           py::arg("path"));
   module.def("exchange_int8_run", &int8::exchange_run, py::arg("run"));
-  module.def("has_int8_run", &int8::has_run);
+  module.def("int8_run", &int8::this_run);
 }
 
 } // namespace ipex::bindings

@@ -45,6 +45,7 @@ struct Buffer {
   size_t nbytes = 0;
   mutable std::atomic<float> magnitude{-1}; // the largest one, once somebody has looked; float32 only
   std::vector<float> scales; // of quantized weights: per output channel, or one
+  std::vector<int32_t> sums; // of the quantized weights of each output channel
 };
 
 // Values in an order of dimensions of their own.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "forms/operand.h"
 #include "forms/quantization.h"
@@ -33,14 +34,15 @@ float scale_of(float largest) {
   return std::isfinite(scale) ? scale : 1; // zeros, or nearly
 }
 
-// Writes int8 values of `channels` rows of `width` floats, and the scales; false when a value is not finite.
+// Writes int8 values of `channels` rows of `width` floats, their scales and sums; false when a value is not finite.
 bool quantize_rows(
     const float* src,
     int64_t channels,
     int64_t width,
     bool per_channel,
     int8_t* dst,
-    std::vector<float>& scales) {
+    std::vector<float>& scales,
+    std::vector<int32_t>& sums) {
   std::vector<float> largest(channels);
   at::parallel_for(0, channels, 1 + (1 << 15) / width, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c)
@@ -49,6 +51,7 @@ bool quantize_rows(
   const float all = *std::max_element(largest.begin(), largest.end());
   if (!std::isfinite(all))
     return false;
+  sums.resize(channels);
   scales.assign(per_channel ? channels : 1, scale_of(all));
   const auto& functions = byte_functions(dnnl::memory::data_type::s8);
   at::parallel_for(0, channels, 1 + (1 << 15) / width, [&](int64_t begin, int64_t end) {
@@ -56,6 +59,7 @@ bool quantize_rows(
       if (per_channel)
         scales[c] = scale_of(largest[c]);
       functions.from_float(src + c * width, dst + c * width, width, scales[per_channel ? c : 0]);
+      sums[c] = std::accumulate(dst + c * width, dst + (c + 1) * width, 0);
     }
   });
   return true;
@@ -73,7 +77,7 @@ std::shared_ptr<Buffer> make(
   const c10::DataPtr rows = allocate(static_cast<size_t>(count));
   auto buffer = std::make_shared<Buffer>();
   const auto* values = static_cast<const float*>(plain.data);
-  if (!quantize_rows(values, channels, count / channels, per_channel, static_cast<int8_t*>(rows.get()), buffer->scales))
+  if (!quantize_rows(values, channels, count / channels, per_channel, static_cast<int8_t*>(rows.get()), buffer->scales, buffer->sums))
     return nullptr;
   buffer->nbytes = wanted.get_size();
   buffer->data = allocate(buffer->nbytes);

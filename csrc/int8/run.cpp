@@ -95,8 +95,8 @@ std::shared_ptr<Run> exchange_run(std::shared_ptr<Run> run) {
   return std::exchange(own_run, std::move(run));
 }
 
-bool has_run() {
-  return may_run();
+std::shared_ptr<Run> this_run() {
+  return own_run;
 }
 
 void begin_program(Run& run, size_t position) {

@@ -33,8 +33,8 @@ inline bool may_run() {
   return detail::run != nullptr;
 }
 
-// The same for other libraries.
-IPEX_API bool has_run();
+// It, whether operators called now have entries or not.
+IPEX_API std::shared_ptr<Run> this_run();
 
 // Replaces the run of this thread, and returns the one before.
 IPEX_API std::shared_ptr<Run> exchange_run(std::shared_ptr<Run> run);

@@ -3,6 +3,7 @@
 
 #include "forms/packed_quantized.h"
 #include "forms/quantized.h"
+#include "ops/quantized_primitive.h"
 #include "ops/quantized_result.h"
 
 namespace ipex::ops {
@@ -34,8 +35,9 @@ at::Tensor quantized_convolution(
   for (int dim = spec.weights.rank - spec.geometry.spatial - 1; dim < spec.weights.rank; ++dim)
     products *= spec.weights.sizes[dim];
   return quantized_result(
-      spec,
-      {{src, {}}, std::move(*weights), bias_values(bias), channels, products},
+      std::make_shared<QuantizedPrimitive<onednn::Convolution>>(
+          spec, QuantizedOperands{{src, {}}, std::move(*weights), bias_values(bias), channels, products}),
+      src,
       {&input, &weight},
       call.dst_sizes,
       call.strides(call.dst_sizes),

@@ -4,6 +4,8 @@
 #include "forms/packed_quantized.h"
 #include "forms/quantized.h"
 #include "onednn/inner_product.h"
+#include "ops/byte_product.h"
+#include "ops/quantized_primitive.h"
 #include "ops/quantized_result.h"
 
 namespace ipex::ops {
@@ -16,7 +18,24 @@ at::Tensor quantized_linear(
   if (input.scalar_type() != at::kFloat)
     return {};
   const int64_t in = weight.size(1), out = weight.size(0), rows = input.numel() / in;
+  c10::DimVector sizes(input.sizes());
+  sizes.back() = out;
+  const auto strides = forms::row_major_strides(sizes);
+  const auto seen = forms::plain_layout(weight);
   const auto src = forms::read_quantized(input, turn.input(0), forms::row_major_strides(input.sizes()));
+  if (takes_byte_products(rows, in)) {
+    auto weights = forms::pack_quantized(weight, seen, /*groups=*/false, turn.per_channel(), byte_panels(out, in));
+    if (!weights)
+      return {};
+    return quantized_result(
+        std::make_shared<ByteProduct>(
+            rows, QuantizedOperands{{src, {}}, std::move(*weights), bias_values(bias), out, in}),
+        src,
+        {&input, &weight},
+        sizes,
+        strides,
+        strides);
+  }
   onednn::InnerProduct spec{
       .rows = rows,
       .in = in,
@@ -29,16 +48,13 @@ at::Tensor quantized_linear(
   const auto kernel = onednn::find(spec);
   if (!kernel)
     return {};
-  const auto seen = forms::plain_layout(weight);
   auto weights = forms::pack_quantized(weight, seen, /*groups=*/false, turn.per_channel(), kernel->weights());
   if (!weights)
     return {};
-  c10::DimVector sizes(input.sizes());
-  sizes.back() = out;
-  const auto strides = forms::row_major_strides(sizes);
   return quantized_result(
-      spec,
-      {{src, {}}, std::move(*weights), bias_values(bias), out, in},
+      std::make_shared<QuantizedPrimitive<onednn::InnerProduct>>(
+          spec, QuantizedOperands{{src, {}}, std::move(*weights), bias_values(bias), out, in}),
+      src,
       {&input, &weight},
       sizes,
       strides,

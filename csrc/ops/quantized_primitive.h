@@ -6,47 +6,15 @@
 // are brought to its scale before, and back at the end.
 #pragma once
 
-#include <algorithm>
-#include <limits>
 #include <memory>
 #include <vector>
 
-#include "forms/packed.h"
-#include "fusion/open_primitive.h"
 #include "onednn/primitive_cache.h"
+#include "ops/quantized_epilogue.h"
 
 namespace ipex::ops {
 
-// What a primitive in int8 is made of. `Spec` has the members epilogue and scales, and set_dst(type of dst).
-struct QuantizedOperands {
-  fusion::Held src;
-  forms::PackedWeights weights; // forms::pack_quantized
-  std::vector<float> bias; // per output channel; empty: none
-  int64_t channels; // of the output
-  int64_t products; // of one sum
-};
-
-// Factors, bias and epilogue of a primitive for some first steps.
-class QuantizedEpilogue {
- public:
-  QuantizedEpilogue(const QuantizedOperands& operands, c10::ArrayRef<const fusion::PostOp*> steps);
-
-  size_t steps = 0; // that are part of it
-  std::vector<float> factors, bias;
-  onednn::Epilogue epilogue;
-  std::vector<onednn::Argument> arguments; // of the epilogue
-  double scale = 1; // values are larger by it, at the end
-  double bound = 0; // of the magnitudes, without it
-
-  // Brings the values back to their own scale. False when there is no room for that.
-  bool unscale();
-
- private:
-  bool take(const fusion::PostOp& step);
-  bool rescale(double wanted);
-  bool is_linear() const; // whether factors and bias can still change
-};
-
+// `Spec` has the members epilogue and scales, and set_dst(type of dst).
 template <class Spec>
 class QuantizedPrimitive final : public fusion::Base {
  public:
@@ -90,7 +58,7 @@ class QuantizedPrimitive final : public fusion::Base {
     const bool is_float = dtype == dnnl::memory::data_type::f32;
     spec.scales = is_float ? onednn::Scales::kWeights : onednn::Scales::kWeightsAndDst;
     spec.epilogue = epilogue.epilogue;
-    const bool has_bias = !epilogue.bias.empty();
+    const bool has_bias = !epilogue.channels.bias.empty();
     spec.bias = has_bias ? onednn::Bias::kFloat : onednn::Bias::kNone;
     const auto kernel = onednn::find(spec);
     if (!kernel || kernel->weights() != kernel_->weights())
@@ -98,11 +66,11 @@ class QuantizedPrimitive final : public fusion::Base {
     std::vector<onednn::Argument> arguments{
         {DNNL_ARG_SRC, operands_.src.operand.data},
         {DNNL_ARG_WEIGHTS, operands_.weights.data},
-        {DNNL_ARG_BIAS, has_bias ? epilogue.bias.data() : nullptr},
+        {DNNL_ARG_BIAS, has_bias ? epilogue.channels.bias.data() : nullptr},
         {DNNL_ARG_DST, dst},
         {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS,
-         epilogue.factors.data(),
-         static_cast<int64_t>(epilogue.factors.size())},
+         epilogue.channels.factors.data(),
+         static_cast<int64_t>(epilogue.channels.factors.size())},
         {DNNL_ARG_ATTR_SCALES | DNNL_ARG_DST, is_float ? nullptr : &step}};
     arguments.insert(arguments.end(), epilogue.arguments.begin(), epilogue.arguments.end());
     kernel->run(arguments);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "forms/operand.h"
-#include "ops/quantized_primitive.h"
+#include "fusion/open_primitive.h"
 
 namespace ipex::ops {
 
@@ -15,19 +15,16 @@ inline std::vector<float> bias_values(const std::optional<at::Tensor>& bias) {
   return {first, first + values.layout.elements()};
 }
 
-// The result of the primitive `spec`, as make_result() would make it; open, if may_open(tensors).
-template <class Spec>
-at::Tensor quantized_result(
-    const Spec& spec,
-    QuantizedOperands operands,
+// What `base` computes of `src`, as make_result() would make it; open, if may_open(tensors).
+inline at::Tensor quantized_result(
+    std::shared_ptr<const fusion::Base> base,
+    const forms::Operand& src,
     std::initializer_list<const at::Tensor*> tensors,
     c10::IntArrayRef sizes,
     c10::IntArrayRef strides,
     c10::IntArrayRef physical) {
-  const fusion::Held src = operands.src;
-  const auto base = std::make_shared<QuantizedPrimitive<Spec>>(spec, std::move(operands));
   if (fusion::may_open(tensors))
-    return fusion::open(base, src, sizes, strides, physical);
+    return fusion::open(std::move(base), fusion::Held{src, {}}, sizes, strides, physical);
   const auto dst = forms::make_result(sizes, strides, physical, (*tensors.begin())->options());
   base->run(dst.data, {});
   return dst.tensor;

@@ -2,6 +2,7 @@
 #include "simd/kernels.h"
 
 #include "simd/attention.h"
+#include "simd/byte_product.h"
 #include "simd/matrix_product.h"
 #include "simd/recurrent.h"
 
@@ -19,6 +20,7 @@ const Kernels kKernels{
     matrix_product_scratch,
     matrix_product,
     kTileRows,
+    kByteProduct,
     sum_rows,
 };
 

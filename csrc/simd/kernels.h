@@ -125,6 +125,24 @@ struct ProductBlock {
   int64_t first_panel, last_panel;
 };
 
+// dst [rows, columns] = (left [rows, depth] x right [depth, columns] + initial) * factors + bias: sums of products of bytes,
+// which are exact, as float32.
+struct ByteProduct {
+  int64_t rows, columns;
+  int64_t depth; // a multiple of 4
+  const uint8_t* left;
+  int64_t left_stride;
+  const int8_t* right; // [columns / 16, depth / 4, 16, 4], zeros after the last column
+  int64_t right_stride; // from panel to panel
+  const int32_t* initial; // [columns, rounded up to a panel]; null: zeros
+  const float* factors; // [columns]
+  const float* bias; // [columns]; may be null
+};
+
+// Writes a block to dst, its first element, whose rows are `dst_stride` apart.
+using ByteProductKernel =
+    void (*)(const ByteProduct& product, const ProductBlock& block, float* dst, int64_t dst_stride);
+
 struct Kernels {
   // Work memory for one thread, in bytes.
   int64_t (*attention_scratch)(const Attention& call);
@@ -146,6 +164,8 @@ struct Kernels {
   int64_t (*matrix_product_scratch)();
   void (*matrix_product)(const MatrixProduct& product, const ProductBlock& block, float* scratch);
   int64_t tile_rows;
+  // Null where the instruction set lacks it; elsewhere the processor still has to have AVX512_VNNI.
+  ByteProductKernel byte_product;
 
   // sums[c] = sum of rows[r][c] over all r.
   void (*sum_rows)(const float* rows, int64_t count, int64_t columns, float* sums);

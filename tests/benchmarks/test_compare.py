@@ -67,6 +67,7 @@ def test_training_step_counts_three_forwards(comparison, workload):
         ("inference", "mixed", "float32", True),
         ("training", "bfloat16", "float32", True),
         ("training", "mixed", "float32", True),
+        ("inference", "int8", "float32", False),
     ],
 )
 def test_what_is_mixed(workload, mode, dtype, parameters, is_mixed):
@@ -74,7 +75,17 @@ def test_what_is_mixed(workload, mode, dtype, parameters, is_mixed):
 
     changed = replace(workload, mode=mode, dtype=dtype)
     assert (changed.parameters, changed.is_mixed) == (parameters, is_mixed)
-    assert changed.arithmetic == ("float32" if dtype == "float32" else "bfloat16")
+    assert changed.arithmetic == ("bfloat16" if dtype == "mixed" else dtype)
+
+
+def test_share_of_peak_in_int8_is_of_the_rate_of_int8(comparison, workload):
+    from dataclasses import replace
+
+    measurement = comparison.results.Measurement([10.0])
+    peak = {"float32": 200.0, "bfloat16": 400.0, "int8": 800.0}
+    (row,) = comparison.results.summarise(replace(workload, dtype="int8"), {"openvino": measurement}, peak)
+    assert row.share_of_peak == pytest.approx(8.18 * 2 / 0.010 / 800)
+    assert row.ratio is None
 
 
 def test_unknown_peak_leaves_the_share_out(comparison, workload):
@@ -179,6 +190,13 @@ def test_each_round_begins_with_another_alternative(comparison):
         ("onnxruntime", {"dtype": "mixed"}, "not applicable: has no bfloat16 kernels for CPUs"),
         ("eager-cl", {"model": "bert"}, "not applicable: the input has no channels"),
         ("ipex", {"mode": "training"}, None),
+        ("ipex", {"dtype": "int8"}, None),
+        ("ipex", {"dtype": "int8", "mode": "training"}, "not applicable: runs inference only in int8"),
+        ("openvino", {"dtype": "int8"}, "not installed: run `python benchmarks/setup_peers.py openvino`"),
+        ("eager", {"dtype": "int8"}, "not available: int8 is not offered for it"),
+        ("eager-cl", {"dtype": "int8"}, "not available: int8 is not offered for it"),
+        ("inductor", {"dtype": "int8"}, "not available: int8 is not offered for it"),
+        ("zentorch", {"dtype": "int8"}, "not available: int8 is not offered for it"),
     ],
 )
 def test_alternative_says_why_it_cannot_run(comparison, workload, tmp_path, name, changes, reason):
@@ -208,6 +226,8 @@ def test_peers_get_the_torch_of_the_benchmark_and_pinned_versions(benchmarks, tm
         assert all("==" in requirement for requirement in ALTERNATIVES[name].requirements)
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed; `make demo` installs it")
+    _, packages, _ = setup_peers.commands(ALTERNATIVES["openvino"], tmp_path)
+    assert any(package.startswith("nncf==") for package in packages)
     _, packages, vision = setup_peers.commands(ALTERNATIVES["zentorch"], tmp_path)
     assert f"torch=={torch.__version__}" in packages and "zentorch==2.13.0.2" in packages
     assert "--no-deps" in vision
@@ -224,11 +244,15 @@ def measured(tmp_path_factory):
         from comparison.workload import Workload
         from peers import ALTERNATIVES
 
-        folder, rounds = tmp_path_factory.mktemp("run"), []
-        plan = Plan(2, 0.01, 120, folder, folder / "none", lambda text: None, lambda: rounds.append(1))
+        folder, rounds, judged = tmp_path_factory.mktemp("run"), [], []
+
+        def judge(name, result, reference):
+            judged.append((name, result.dtype, reference.dtype, result.shape == reference.shape))
+
+        plan = Plan(2, 0.01, 120, folder, folder / "none", lambda text: None, lambda: rounds.append(1), judge)
         names = ("eager", "zentorch")
         found = measure(Workload("lstm", 1, 1), [ALTERNATIVES[name] for name in names], plan)
-        return found, len(rounds)
+        return found, len(rounds), judged
 
 
 def test_worker_measures_its_blocks(measured):
@@ -255,3 +279,30 @@ def test_missing_peer_is_one_line_beside_the_others(measured):
 
 def test_peak_is_measured_before_between_and_after_the_rounds(measured):
     assert measured[1] == 3
+
+
+def test_judge_sees_each_result_once_beside_its_reference(measured):
+    assert measured[2] == [("eager", torch.float32, torch.float64, True)]
+
+
+def test_data_of_all_alternatives_are_those_of_the_reference(comparison, models, tmp_path):
+    from comparison import weights
+    from comparison.workload import Workload
+
+    workload = Workload("lstm", 2, 1, dtype="int8")
+    weights.save(workload, tmp_path)
+    row = models.MODELS["lstm"]
+    assert torch.equal(weights.example(workload, tmp_path), row.example(2))
+    batches = weights.calibration(workload, tmp_path)
+    assert all(torch.equal(batch, again) for batch, again in zip(batches, row.calibration(2), strict=True))
+
+
+def test_plot_of_int8_is_refused_before_the_run(benchmarks, monkeypatch, capsys):
+    pytest.importorskip("rich", reason="rich is not installed; `make demo` installs it")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed; it is in the extra `bench`")
+    import compare
+
+    monkeypatch.setattr("sys.argv", ["compare.py", "--dtype", "int8", "--plot", "plot.png"])
+    with pytest.raises(SystemExit):
+        compare.parse()
+    assert "which has none in int8" in capsys.readouterr().err

@@ -214,7 +214,7 @@ def enable_auto_mixed_precision(mixed_dtype: torch.dtype | None = torch.bfloat16
 
 def get_auto_mix_precision() -> torch.dtype | None:
     """Returns the low precision of operators called now by this thread: `torch.bfloat16`, `torch.int8`, or None."""
-    if _C.has_int8_run():
+    if _C.int8_run() is not None:
         return torch.int8
     return torch.bfloat16 if _C.amp_mode()[0] else None
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-# Their feature belongs to a later release: they exist, and calling them raises NotImplementedError with this text.
-# fmt: off
-LATER: dict[str, str] = {
-    "add_indicators": "INT8 calibration is not available in this version",
-    "calibration_reset": "INT8 calibration is not available in this version",
-    "clear_indicators": "INT8 calibration is not available in this version",
-    "enable_int8_calibration": "INT8 calibration is not available in this version",
-    "enable_mix_int8_fp32": "INT8 is not available in this version",
-    "get_int8_configures": "INT8 calibration is not available in this version",
-    "load_indicators_file": "INT8 recipes are not available in this version",
-}
-
 # They will not come back: asking for them raises AttributeError with this text.
+# fmt: off
 REMOVED: dict[str, str] = {
+    "add_indicators": "use `AmpConf(torch.int8, \"configure.json\")`; a conf holds its recipe",
     "batch_score_nms": "use `torchvision.ops.batched_nms`",
+    "calibration_reset": "leave the `AutoMixPrecision` block; the next one begins at the first operator",
+    "clear_indicators": "use a new `AmpConf(torch.int8)`",
+    "enable_int8_calibration": "use `AutoMixPrecision(conf, running_mode=\"calibration\")`",
     "enable_jit_opt": "there are no TorchScript passes; use `torch.compile`",
+    "enable_mix_int8_fp32": "use `AutoMixPrecision(AmpConf(torch.int8), ...)`",
     "enable_torch_ccl": "use `torch.distributed.init_process_group(\"gloo\")`",
+    "get_int8_configures": "use `AmpConf.save(\"configure.json\")`",
     "linear_relu": "use `torch.relu(torch.nn.functional.linear(...))`",
+    "load_indicators_file": "use `AmpConf(torch.int8, \"configure.json\")`",
     "mlp_backward": "use `torch.nn.Linear`; autograd does the rest",
     "mlp_create_handle": "use `torch.nn.Linear`",
     "mlp_forward": "use `torch.nn.functional.linear`",

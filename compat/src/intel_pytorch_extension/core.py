@@ -6,14 +6,13 @@ they never change a result beyond rounding. docs/legacy_core.md, generated from 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
 import torch_ipex_device
 from _torch_ipex_device_compat import parameter_tags
-from _torch_ipex_device_compat.core_names import LATER, REMOVED
+from _torch_ipex_device_compat.core_names import REMOVED
 from torch_ipex_device.core.errors import error
 
 _training_mode = False
@@ -50,21 +49,22 @@ def get_mix_bf16_fp32() -> bool:
 
 
 def disable_mix_int8_fp32() -> None:
-    """Does nothing: INT8 is off, and cannot be switched on in this version."""
+    """Does nothing: INT8 ends with the `AutoMixPrecision` block that began it."""
 
 
 def get_mix_int8_fp32() -> bool:
-    """Returns False: INT8 is not available in this version."""
-    return False
+    """Returns whether this thread runs under an INT8 recipe, in calibration or inference."""
+    return torch_ipex_device.get_auto_mix_precision() == torch.int8
 
 
 def disable_int8_calibration() -> None:
-    """Does nothing: calibration is off, and cannot be switched on in this version."""
+    """Does nothing: calibration ends with the `AutoMixPrecision` block that began it."""
 
 
 def get_int8_calibration() -> bool:
-    """Returns False: calibration is not available in this version."""
-    return False
+    """Returns whether operators called now by this thread are calibrated."""
+    run = torch_ipex_device._C.int8_run()
+    return run is not None and run.calibrates
 
 
 def set_execution_mode(train: bool) -> None:
@@ -100,9 +100,9 @@ def is_dil_tensor(tensor: torch.Tensor) -> bool:
 
 
 def is_int8_dil_tensor(tensor: torch.Tensor) -> bool:
-    """Returns whether the storage is in an int8 physical form; False in this version."""
+    """Returns whether an ipex tensor is the result of an operator that computed in int8, or holds such values."""
     _require_tensor("is_int8_dil_tensor", tensor)
-    return False
+    return tensor.device.type == "ipex" and torch_ipex_device.physical_form(tensor).quantized_dtype is not None
 
 
 def is_bf16_dil_tensor(tensor: torch.Tensor) -> bool:
@@ -160,17 +160,6 @@ def _require_tensor(where: str, value: object) -> None:
         raise error("E101", where, f"argument is {type(value).__name__}; supported: torch.Tensor")
 
 
-def _not_available(name: str) -> Callable[..., NoReturn]:
-    def function(*args: object) -> NoReturn:
-        raise error("E502", f"core.{name}", LATER[name])
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Raises NotImplementedError: {LATER[name]}."
-    return function
-
-
 def __getattr__(name: str) -> Any:
-    if name in LATER:
-        return _not_available(name)
     hint = f"; {REMOVED[name]}" if name in REMOVED else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

@@ -1,7 +1,9 @@
 // Makes factors, bias and post-ops of the steps after a sum of products.
-#include "ops/quantized_primitive.h"
+#include "ops/quantized_epilogue.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace ipex::ops {
 
@@ -21,24 +23,43 @@ double largest(const std::vector<float>& values) {
 
 } // namespace
 
-QuantizedEpilogue::QuantizedEpilogue(const QuantizedOperands& operands, c10::ArrayRef<const PostOp*> all)
-    : factors(operands.channels), bias(operands.bias) {
+ChannelFactors::ChannelFactors(const QuantizedOperands& operands)
+    : factors(operands.channels),
+      bias(operands.bias) {
   const auto& scales = operands.weights.buffer->scales;
   for (size_t c = 0; c < factors.size(); ++c)
     factors[c] = 1 / (operands.src.operand.scale * scales[scales.size() == 1 ? 0 : c]);
+}
+
+bool ChannelFactors::take(const PostOp& step) {
+  const bool per_channel = step.kind == PostOp::Kind::kScaleShift;
+  if (!per_channel && step.kind != PostOp::Kind::kScalar)
+    return false;
+  bias.resize(factors.size());
+  for (size_t c = 0; c < factors.size(); ++c) {
+    const float gain = per_channel ? step.channels->scale[c] : step.scale;
+    const double shift = per_channel ? step.channels->shift[c] : step.shift;
+    factors[c] *= gain;
+    bias[c] = static_cast<float>(static_cast<double>(bias[c]) * gain + shift);
+  }
+  return true;
+}
+
+QuantizedEpilogue::QuantizedEpilogue(const QuantizedOperands& operands, c10::ArrayRef<const PostOp*> all)
+    : channels(operands) {
   constexpr double kLargestWeight = 127;
   const double sum = operands.src.bound() * operands.src.operand.scale * kLargestWeight *
       static_cast<double>(operands.products);
   for (; steps < all.size(); ++steps) {
     if (is_linear()) // what the magnitudes are as long as factors and bias are all
-      bound = sum * largest(factors) + largest(bias);
+      bound = sum * largest(channels.factors) + largest(channels.bias);
     const double before = bound;
     if (!take(*all[steps]))
       break;
     bound = all[steps]->bound_after(before);
   }
   if (is_linear())
-    bound = (sum * largest(factors) + largest(bias)) / scale;
+    bound = (sum * largest(channels.factors) + largest(channels.bias)) / scale;
 }
 
 bool QuantizedEpilogue::is_linear() const {
@@ -51,9 +72,9 @@ bool QuantizedEpilogue::rescale(double wanted) {
   if (factor == 1)
     return true;
   if (is_linear()) {
-    for (float& value : factors)
+    for (float& value : channels.factors)
       value = static_cast<float>(value * factor);
-    for (float& value : bias)
+    for (float& value : channels.bias)
       value = static_cast<float>(value * factor);
   } else if (!epilogue.append(dnnl::algorithm::eltwise_linear, static_cast<float>(factor), 0.f)) {
     return false;
@@ -67,18 +88,8 @@ bool QuantizedEpilogue::unscale() {
 }
 
 bool QuantizedEpilogue::take(const PostOp& step) {
-  using Kind = PostOp::Kind;
-  if (is_linear() && (step.kind == Kind::kScaleShift || step.kind == Kind::kScalar)) {
-    bias.resize(factors.size());
-    for (size_t c = 0; c < factors.size(); ++c) {
-      const bool per_channel = step.kind == Kind::kScaleShift;
-      const float gain = per_channel ? step.channels->scale[c] : step.scale;
-      const double shift = per_channel ? step.channels->shift[c] : step.shift;
-      factors[c] *= gain;
-      bias[c] = static_cast<float>(static_cast<double>(bias[c]) * gain + shift * scale);
-    }
+  if (is_linear() && channels.take(step))
     return true;
-  }
   const QuantizedEpilogue before = *this;
   bool taken = false;
   if (step.is_quantized() && step.is_product()) {
