@@ -17,7 +17,7 @@ DEVICE = "ipex:0"
 
 _C = _activate.activate()
 
-from . import amp, optim  # noqa: E402 - they need the library that activate() loads
+from . import amp, int8, optim  # noqa: E402 - they need the library that activate() loads
 from .amp.mode import (  # noqa: E402
     AmpConf,
     AutoMixPrecision,
@@ -38,6 +38,7 @@ __all__ = [
     "explain",
     "get_auto_mix_precision",
     "get_train",
+    "int8",
     "optim",
     "physical_form",
 ]

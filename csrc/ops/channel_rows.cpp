@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 #include "vec/rows.h"
 
 namespace ipex::ops {

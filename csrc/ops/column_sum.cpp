@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -11,7 +11,7 @@
 #include "aten/fallback.h"
 #include "forms/operand.h"
 #include "ops/kernels.h"
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -16,7 +16,7 @@
 #include "forms/operand.h"
 #include "ops/kernels.h"
 #include "ops/rows_copy.h"
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -11,7 +11,7 @@
 #include "ops/pooling.h"
 #include "ops/pooling_windows.h"
 #include "ops/quantized_pooling.h"
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 #include "vec/rows.h"
 
 namespace ipex::ops {

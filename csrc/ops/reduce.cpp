@@ -10,7 +10,7 @@
 #include "forms/operand.h"
 #include "ops/channel_rows.h"
 #include "ops/column_sum.h"
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "forms/operand.h"
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 
 namespace ipex::ops {
 

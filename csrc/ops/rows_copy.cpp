@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "forms/storage.h"
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -1,7 +1,7 @@
 // Vectors over what is adjacent in the weights: along a column, four columns at a time, or along a row of results.
 #include "ops/small_product.h"
 
-#include "ops/target_clones.h"
+#include "core/target_clones.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi" // vectors are only passed to what is inlined
 

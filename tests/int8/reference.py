@@ -104,7 +104,7 @@ class Reference(TorchFunctionMode):
         if name in MULTIPLY:
             return self._multiply(MULTIPLY[name], *args, **kwargs)
         if name in POOL and not (name == "mean" and not kwargs.get("keepdim", args[2:])):
-            return self._pool(POOL[name], *args, **kwargs)
+            return self._pool(name, *args, **kwargs)
         if name in FOLLOW:
             return self._follow(FOLLOW[name], *args, **kwargs)
         if name in JOIN and all(isinstance(each, Tensor) and each.dim() > 0 for each in args[:2]):
@@ -112,7 +112,8 @@ class Reference(TorchFunctionMode):
         if name in ("cat", "concat"):
             return self._cat(*args, **kwargs)
         result = func(*args, **kwargs)
-        if name.rstrip("_") != name and not name.endswith("__"):  # in place, and no operator of the recipe
+        is_in_place = kwargs.get("inplace") or (name.endswith("_") and not name.endswith("__"))
+        if is_in_place or name == "__setitem__":  # and no operator of the recipe
             self._by_storage.pop(args[0].untyped_storage()._cdata, None)
         return result
 
@@ -177,13 +178,14 @@ class Reference(TorchFunctionMode):
         result = sums / (scale * scales).view(shape)
         return self._made(result if bias is None else result + bias.view(shape), entry)
 
-    def _pool(self, row: tuple[str, Callable[..., Tensor]], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        entry = self._next(row[0] if x.dim() == 4 else row[0].replace("2d", "3d"))
+    def _pool(self, function: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        name, run = POOL[function]
+        entry = self._next(name if x.dim() == 4 else name.replace("2d", "3d"))
         if not entry.quantized:
-            return self._made(row[1](x, *args, **kwargs), entry)
-        values, _ = self._read(x, entry)
-        result = self._made(row[1](values, *args, **kwargs), entry)
-        self._round(self.all_values[-1])
+            return self._made(run(x, *args, **kwargs), entry)
+        result = self._made(run(self._read(x, entry)[0], *args, **kwargs), entry)
+        if function not in WITH_INDICES:
+            self._round(self.all_values[-1])
         return result
 
     def _follow(self, row: tuple[str, Callable[..., Tensor]], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -225,6 +227,7 @@ POOL: dict[str, tuple[str, Callable[..., Tensor]]] = {
     "max_pool3d": ("MaxPooling", F.max_pool3d),
     "mean": ("AdaptiveAvgPool2d", torch.mean),
 }
+WITH_INDICES = {"adaptive_max_pool2d", "max_pool3d"}  # whose results are due to be rounded, like any other
 FOLLOW: dict[str, tuple[str, Callable[..., Tensor]]] = {
     "batch_norm": ("BatchNorm", F.batch_norm),
     "gelu": ("Gelu", F.gelu),

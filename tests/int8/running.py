@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +48,17 @@ def fusion(enabled: bool) -> Iterator[None]:
         torch.ipex.set_eager_fusion(before)
 
 
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Sets the number of threads for a block. Few numbers are computed faster by one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def on_device(thing):
     """Returns a copy of a module or tensor on ipex."""
     return copy.deepcopy(thing).to("ipex")
@@ -66,6 +77,17 @@ def values(*sizes: int, uint8: bool = False, layout: torch.memory_format = torch
         return (x.abs() if uint8 else x).contiguous(memory_format=layout)
 
     return make
+
+
+def batch_norm(channels: int, dims: int = 2) -> nn.Module:
+    """Returns a batch norm with statistics and parameters that matter."""
+    norm = [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d][dims - 1](channels)
+    for values in (norm.running_mean, norm.weight, norm.bias):
+        assert values is not None
+        values.data.normal_(0.2, 0.6)
+    assert norm.running_var is not None
+    norm.running_var.uniform_(0.1, 1)
+    return norm
 
 
 def per_tensor(entries: list[Entry]) -> None:
@@ -183,7 +205,16 @@ def assert_rounded(actual: Tensor, expected: Expected) -> None:
     assert not (differs & ~is_near).any(), (whole[differs & ~is_near][:5], wanted[differs & ~is_near][:5])
 
 
-def check(model: nn.Module, make: Callable[[int], Tensor], edit: Edit | None = None, multiplies: bool = True) -> None:
+def check(
+    model: nn.Module,
+    make: Callable[[int], Tensor],
+    edit: Edit | None = None,
+    multiplies: bool = True,
+    fused: Sequence[bool] = (True, False),
+    held: bool = True,
+    falls_back: bool = False,
+    count: int = 1,
+) -> None:
     """Asserts that a program gives what the reference gives: fused and not, read in float32 and in int8.
 
     Args:
@@ -191,24 +222,33 @@ def check(model: nn.Module, make: Callable[[int], Tensor], edit: Edit | None = N
         make: the input with the number n, on the CPU. Number 0 is for calibration.
         edit: changes the entries of the recipe.
         multiplies: whether the program multiplies in int8, which oneDNN does.
+        fused: whether eager fusion is on.
+        held: whether the result is open before somebody reads it in int8, so that there are no float32 values afterwards.
+        falls_back: whether the program has operators that only the CPU has.
+        count: of threads.
     """
-    there = on_device(model)
-    conf = calibrate(there, make(0).to("ipex"), edit=edit)
-    entries = conf.calibration.entries()
+    with threads(count):
+        there = on_device(model)
+        conf = calibrate(there, make(0).to("ipex"), edit=edit)
+        x, expected = without_ties(model, conf.calibration.entries(), make)
+        for is_fused in fused:
+            with fusion(is_fused):
+                with ipex.explain() as explanation:
+                    result, rounded = infer_and_probe(there, conf, x.to("ipex"))
+                assert_rounded(rounded, expected)
+                if is_fused and held:
+                    assert_held_in_int8(result, expected)
+                assert any(row.path == "fallback" for row in explanation.rows) == falls_back, explanation
+                assert int8_ran(explanation.rows) or not multiplies, explanation
+                result = infer(there, conf, x.to("ipex"))
+                (assert_rounded if expected.is_rounded else assert_float)(result, expected)
+
+
+def without_ties(model: nn.Module, entries: list[Entry], make: Callable[[int], Tensor]) -> tuple[Tensor, Expected]:
+    """Returns an input, and what comes of it, for which rounding inside of the program does not depend on float32."""
     for number in range(1, 100):
         x = make(number)
         expected = reference(model, entries, x)
         if expected.ties == 0:
-            break
-    assert expected.ties == 0
-    for fused in (True, False):
-        with fusion(fused):
-            with ipex.explain() as explanation:
-                result, rounded = infer_and_probe(there, conf, x.to("ipex"))
-            assert_rounded(rounded, expected)
-            if fused:
-                assert_held_in_int8(result, expected)
-            assert not [row for row in explanation.rows if row.path == "fallback"], explanation
-            assert int8_ran(explanation.rows) or not multiplies, explanation
-            result = infer(there, conf, x.to("ipex"))
-            (assert_rounded if expected.is_rounded else assert_float)(result, expected)
+            return x, expected
+    raise AssertionError("every input has values that are near to a tie")

@@ -1,6 +1,23 @@
-"""`ipex.int8`: the recipe of INT8 inference as a file, and how its scales follow from what calibration saw."""
+"""`ipex.int8`: recipes of INT8 inference as files, their scales, what INT8 costs and gains by layer, and its tuning."""
 
 from .recipe import Entry, is_legacy, load, save, validate
+from .report import Latency, Layer, Report, report
 from .scales import Statistics, scale_of
+from .tune import Trial, Tuned, tune
 
-__all__ = ["Entry", "Statistics", "is_legacy", "load", "save", "scale_of", "validate"]
+__all__ = [
+    "Entry",
+    "Latency",
+    "Layer",
+    "Report",
+    "Statistics",
+    "Trial",
+    "Tuned",
+    "is_legacy",
+    "load",
+    "report",
+    "save",
+    "scale_of",
+    "tune",
+    "validate",
+]

@@ -15,13 +15,20 @@ from torch_ipex_device.core.errors import error
 
 from . import recipe
 from .recipe import Entry
-from .scales import Statistics, scale_of
+from .scales import Statistics, expected_sqnr, scale_of
 
 MULTIPLIES = ("Convolution", "Linear")
 """Beginnings of the names of operators with an arithmetic of their own in int8."""
 
+REASON = "reason"
+"""Field of an entry that says why calibration left its operator in float32; for people."""
+
 SELECTS = ("MaxPooling",)
 """Names of operators whose results are some of their inputs: these keep their scale."""
+
+
+LEAST_SQNR = 22.0
+"""In dB: what an input that is rounded to int8 has to keep, or its operator stays in float32 unless somebody says otherwise."""
 
 
 class Calibration:
@@ -100,6 +107,7 @@ class Calibration:
         if seen["name"] in SELECTS:
             pairs[1] = pairs[0]
         _warn_of_odd_values(number, seen, inputs + outputs)
+        reason = known.extras.get(REASON) if known else _reason_for_float(seen, inputs, outputs, pairs[0], before)
         return Entry(
             id=number,
             name=known.name if known else seen["name"],
@@ -109,27 +117,36 @@ class Calibration:
             outputs_scale=[scale for scale, _ in pairs[1]],
             inputs_uint8_used=[uint8 for _, uint8 in pairs[0]],
             outputs_uint8_used=[uint8 for _, uint8 in pairs[1]],
-            quantized=known.quantized if known else _is_worth_it(seen, outputs, before),
+            quantized=known.quantized if known else reason is None,
             version=known.version if known else 1,
             op=seen["op"] or None,
             module=seen["module"],
             weight_shape=seen["weight_shape"],
             percentile=percentile,
-            extras=known.extras if known else {},
+            extras=known.extras if known else {REASON: reason} if reason else {},
         )
 
 
-def _is_worth_it(seen: dict[str, Any], outputs: list[Statistics], before: list[Entry]) -> bool:
-    """Whether an operator computes in int8 unless somebody says otherwise.
+def _reason_for_float(
+    seen: dict[str, Any],
+    inputs: list[Statistics],
+    outputs: list[Statistics],
+    scales: list[tuple[float, bool]],
+    before: list[Entry],
+) -> str | None:
+    """Why an operator stays in float32 unless somebody says otherwise; None: it computes in int8.
 
-    Convolutions and linear layers do. The others cost memory traffic, not arithmetic: they follow what they read, so that a
-    residual stream that begins in float32, such as that of a transformer, stays in float32.
+    Convolutions and linear layers do, if int8 can hold what they read: outliers, such as those behind a transformer's gelu, leave
+    few steps for the rest. The others cost memory traffic, not arithmetic: they follow what they read, so that a residual
+    stream that begins in float32, such as that of a transformer, stays in float32.
     """
     if not any(values.updates for values in outputs):
-        return False
+        return "calibration saw no finite value"
     if seen["name"].startswith(MULTIPLIES):
-        return True
-    return bool(seen["sources"]) and all(source >= 0 and before[source].quantized for source in seen["sources"])
+        sqnr = expected_sqnr(inputs[0], scales[0][0])
+        return None if sqnr >= LEAST_SQNR else f"int8 would keep {sqnr:.1f} dB of its input, below {LEAST_SQNR:g}"
+    follows = bool(seen["sources"]) and all(source >= 0 and before[source].quantized for source in seen["sources"])
+    return None if follows else "it reads what is not computed in int8"
 
 
 def _continued(

@@ -268,7 +268,8 @@ class Noise:
             return None
         if self.noise == 0:
             return math.inf
-        return 10 * math.log10(self.signal / self.noise) if self.signal > 0 else -math.inf
+        share = self.signal / self.noise
+        return 10 * math.log10(share) if share > 0 else -math.inf  # not a number, too
 
 
 def groups(entries: Sequence[Entry], sources: dict[int, tuple[int, ...]]) -> list[list[int]]:
@@ -324,8 +325,7 @@ def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[T
 
 def _again(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[Calibration], Tensor]:
     """Repeats an operator on the values that its arguments have now."""
-    written = {id(tensor) for tensor in _written(func, args, kwargs)}
-    kept = {id(tensor): tensor.clone() for tensor in _tensors((args, kwargs)) if id(tensor) in written}
+    kept = {id(tensor): tensor.clone() for tensor in _written(func, args, kwargs) if tensor.device.type == "ipex"}
 
     def again(calibration: Calibration) -> Tensor:
         given = pytree.tree_map_only(Tensor, lambda tensor: kept.get(id(tensor), tensor), (args, kwargs))

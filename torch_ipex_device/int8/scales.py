@@ -6,6 +6,7 @@ uint8, and 127 / threshold for int8. The algorithm chooses the threshold, the ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -87,6 +88,30 @@ def scale_of(statistics: Statistics, algorithm: str, percentile: float = 99.99) 
     if threshold == 0:
         return 1.0, uint8
     return (255 if uint8 else 127) / max(threshold, 255 * _FLOAT32.tiny), uint8
+
+
+def expected_sqnr(statistics: Statistics, scale: float) -> float:
+    """Returns the power of a tensor over that of its rounding errors, in dB, as far as calibration can tell.
+
+    Errors of rounding are taken as evenly distributed over a step, so their power is 1 / (12 scale^2); values that saturate
+    are not counted.
+
+    Args:
+        statistics: what calibration saw, with a histogram.
+        scale: quantisation steps per unit.
+
+    Returns:
+        Infinity for a tensor of zeros, and without a histogram.
+
+    References:
+        B. Widrow and I. Kollar, "Quantization Noise", Cambridge University Press, 2008.
+    """
+    counts = _counts(statistics)
+    if not len(counts) or counts.sum() == 0 or statistics.range == 0:
+        return math.inf
+    middles = (torch.arange(len(counts), dtype=torch.float64, device="cpu") + 0.5) * (statistics.range / len(counts))
+    power = ((counts * middles.square()).sum() / counts.sum()).item()
+    return 10 * math.log10(power * 12 * scale * scale)
 
 
 def _min_max(statistics: Statistics, percentile: float) -> float:
