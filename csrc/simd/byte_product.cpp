@@ -38,6 +38,11 @@ inline __m512i load_bytes(const void* from) {
   return _mm512_loadu_si512(from);
 }
 
+// sum += a x b by fours, a uint8, b int8. (As an intrinsic GCC 12 moves sums between registers, and some to memory.)
+inline __attribute__((always_inline)) void add_products(__m512i& sum, __m512i a, __m512i b) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+}
+
 template <int kRows, int kPanels>
 inline __attribute__((always_inline)) void run(const Tile& t) {
   __m512i acc[kRows][kPanels];
@@ -66,7 +71,7 @@ inline __attribute__((always_inline)) void run(const Tile& t) {
       const __m512i a = _mm512_set1_epi32(four);
 #pragma GCC unroll 2
       for (int p = 0; p < kPanels; ++p)
-        acc[r][p] = _mm512_dpbusd_epi32(acc[r][p], a, b[p]);
+        add_products(acc[r][p], a, b[p]);
     }
     right += kLine;
   };

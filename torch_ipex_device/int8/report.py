@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 from torch_ipex_device.core.errors import error
 
 from . import atomic, layers
-from .calibration import Calibration
+from .calibration import REASON, Calibration
 from .layers import Call, Noise, Trace
 from .report_latency import Latency, latencies, shortest
 
@@ -222,7 +222,6 @@ class _Measured:
         self.result = Noise()
         self.sources: dict[int, tuple[int, ...]] = {}
         self.operators: list[tuple[str, int | None]] = []
-        self._saw_nothing = [_saw_nothing(seen) for seen in calibration.native.entries()]
         self._noise = [Noise() for _ in self.entries]
         self._own = [Noise() for _ in self.entries]
         self._saturated: dict[
@@ -320,13 +319,13 @@ class _Measured:
         if entry.quantized:
             computes = not layers.multiplies(entry) or not self._own[number].equal
             return "" if computes else "no int8 kernel for it, or weights that are not finite"
-        if self._saw_nothing[number]:
-            return "calibration saw no finite values"
+        if isinstance(given := entry.extras.get(REASON), str):
+            return given
         sources = self.sources[number]
         if not layers.multiplies(entry) and not all(
             source >= 0 and self.entries[source].quantized for source in sources
         ):
-            return "its inputs are not from operators in int8"
+            return "it reads what is not computed in int8"
         return "the recipe says so"
 
 
@@ -359,11 +358,6 @@ def _is_held_in_int8(tensor: Tensor) -> bool:
     from torch_ipex_device.device.forms import physical_form
 
     return tensor.device.type == "ipex" and physical_form(tensor).dtype in ("Char", "Byte")
-
-
-def _saw_nothing(seen: Mapping[str, Any]) -> bool:
-    statistics = [*seen["input_statistics"], *seen["output_statistics"]]
-    return bool(statistics) and not any(values["updates"] for values in statistics)
 
 
 def _plain(value: Any) -> Any:

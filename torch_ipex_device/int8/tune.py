@@ -13,7 +13,7 @@ import torch
 from torch_ipex_device.core.errors import error
 
 from . import layers
-from .calibration import Calibration
+from .calibration import REASON, Calibration
 from .layers import Call, Noise, Trace
 from .recipe import Entry
 from .tune_search import fewest
@@ -126,24 +126,23 @@ def tune(
         goal = shown("float32", value) - max_drop
         disabled = fewest(ranked, lambda groups: value_of(_entries(groups)) >= goal)
     if disabled is None:
-        last = trials[-1].value if ranked else trials[0].value
         raise error(
             "E103",
             _WHERE,
-            f"got {value:g} and then {last:g} from evaluate, both in float32; accepted: an evaluate that repeats within "
+            f"got {value:g} and then {trials[-1].value:g} from evaluate, both in float32; accepted: an evaluate that repeats within "
             f"max_drop={max_drop:g}",
         )
     found = _entries(disabled)
-    calibration.replace(_without(entries, found))
+    calibration.replace(_without(entries, found, "int8.tune chose float32"))
     return Tuned(found, value, trials[0].value, _value_of(trials, found), tuple(trials))
 
 
 def _check(evaluate: object, max_drop: object, progress: object) -> None:
     if not callable(evaluate):
         raise error("E101", _WHERE, f"got {type(evaluate).__name__} as evaluate; accepted: a function of the model")
-    if isinstance(max_drop, bool) or not isinstance(max_drop, numbers.Real):
+    if isinstance(max_drop, bool) or not isinstance(max_drop, (int, float)):
         raise error("E101", _WHERE, f"got {type(max_drop).__name__} as max_drop; accepted: a number")
-    if not (math.isfinite(max_drop) and max_drop >= 0):
+    if not 0 <= max_drop < math.inf:
         raise error("E103", _WHERE, f"got max_drop={max_drop}; accepted: a finite number, 0 or more")
     if not isinstance(progress, bool):
         raise error("E101", _WHERE, f"got {type(progress).__name__} as progress; accepted: bool")
@@ -197,11 +196,13 @@ def _entries(groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
     return tuple(sorted(number for group in groups for number in group))
 
 
-def _without(entries: Sequence[Entry], disabled: Sequence[int]) -> list[Entry]:
-    return [
-        dataclasses.replace(entry, quantized=entry.quantized and number not in disabled)
-        for number, entry in enumerate(entries)
-    ]
+def _without(entries: Sequence[Entry], disabled: Sequence[int], reason: str | None = None) -> list[Entry]:
+    made = [dataclasses.replace(entry, extras=dict(entry.extras)) for entry in entries]
+    for number in disabled:
+        made[number].quantized = False
+        if reason is not None:
+            made[number].extras[REASON] = reason
+    return made
 
 
 def _value_of(trials: Sequence[Trial], disabled: tuple[int, ...]) -> float:
