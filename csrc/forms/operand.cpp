@@ -143,7 +143,9 @@ Operand copy(const Operand& operand, c10::IntArrayRef strides) {
       {});
   void* data = made.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()->mutable_data();
   reorder(operand.layout, operand.data, wanted, data);
-  return {data, wanted, std::move(made), {}};
+  Operand copied{data, wanted, std::move(made), {}};
+  copied.scale = operand.scale;
+  return copied;
 }
 
 Result update(const at::Tensor& tensor) {

@@ -140,14 +140,19 @@ void set_origin(const at::Tensor& tensor, const Origin& origin) {
   Form::watch(storage_of(tensor));
 }
 
-void set_due(const at::Tensor& tensor, const std::optional<Quantization>& due) {
+void set_due(const at::Tensor& tensor, const std::optional<Quantization>& due, bool is_fresh) {
   if (!tensor.has_storage() || tensor.scalar_type() != at::kFloat)
     return;
   c10::StorageImpl& storage = storage_of(tensor);
-  Form* form = due ? Form::make(storage) : Form::of(storage);
+  Form* form = Form::of(storage);
+  const bool is_new = form == nullptr;
+  if (is_new && due)
+    form = Form::make(storage);
   if (form == nullptr)
     return;
   const Form::Lock lock(*form);
+  if (is_new && is_fresh)
+    form->exposed = false;
   form->due = due;
   if (due)
     Form::watch(storage);
@@ -207,9 +212,7 @@ Operand read_held(const at::Tensor& tensor) {
 Operand ordered(Operand operand, c10::IntArrayRef strides) {
   if (strides.empty() || same_order(operand.sizes(), operand.strides(), strides))
     return operand;
-  Operand made = copy(operand, strides);
-  made.scale = operand.scale;
-  return made;
+  return copy(operand, strides);
 }
 
 QuantizedResult make_quantized_result(

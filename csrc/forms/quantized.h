@@ -22,7 +22,8 @@ bool is_only_quantized(const at::Tensor& tensor);
 
 // What the result of an operator in int8 is due to become; nothing when `tensor` is none, or written since.
 std::optional<Quantization> due(const at::Tensor& tensor);
-void set_due(const at::Tensor& tensor, const std::optional<Quantization>& due);
+// `is_fresh`: `tensor` was just made, and nobody has seen its memory.
+void set_due(const at::Tensor& tensor, const std::optional<Quantization>& due, bool is_fresh);
 
 // Whether `tensor` is due and not rounded yet.
 bool is_unrounded(const at::Tensor& tensor);

@@ -146,11 +146,11 @@ struct Call<Op, Result(Args...)> {
     const Plan plan(recipe, position);
     if constexpr (in_place) {
       Result result = plan.run([&]() -> Result { return kernel(std::forward<Args>(args)...); });
-      plan.finish(result);
+      plan.finish(result, /*is_fresh=*/false);
       return result;
     } else {
       Result result = plan.run([&] { return kernel(std::forward<Args>(args)...); });
-      plan.finish(first(result));
+      plan.finish(first(result), /*is_fresh=*/true);
       return result;
     }
   }

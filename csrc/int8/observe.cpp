@@ -29,15 +29,16 @@ Observation::Observation(Recipe& recipe, size_t position, const std::vector<at::
     : recipe_(recipe),
       position_(position) {
   std::vector<std::shared_ptr<Statistics>> statistics;
+  std::vector<forms::Origin> origins; // asked for first: whoever computes values locks their form, then the recipe
+  for (const at::Tensor& input : inputs)
+    origins.push_back(forms::origin(input));
   {
     const std::lock_guard lock(recipe.mutex);
     Entry& entry = recipe.entries[position];
     statistics = entry.input_statistics;
     output_statistics_ = entry.output_statistics.front();
-    for (size_t i = 0; i < inputs.size() && i < entry.sources.size(); ++i) {
-      const forms::Origin origin = forms::origin(inputs[i]);
-      entry.sources[i] = origin.recipe == &recipe ? origin.entry : -1;
-    }
+    for (size_t i = 0; i < inputs.size() && i < entry.sources.size(); ++i)
+      entry.sources[i] = origins[i].recipe == &recipe ? origins[i].entry : -1;
   }
   for (size_t i = 0; i < inputs.size() && i < statistics.size(); ++i)
     look(recipe, statistics[i], inputs[i]);
@@ -57,8 +58,8 @@ Plan::Plan(Recipe& recipe, size_t position) {
   output_ = entry.outputs.front();
 }
 
-void Plan::finish(const at::Tensor& result) const {
-  forms::set_due(result, quantized_ ? std::optional(output_) : std::nullopt);
+void Plan::finish(const at::Tensor& result, bool is_fresh) const {
+  forms::set_due(result, quantized_ ? std::optional(output_) : std::nullopt, is_fresh);
 }
 
 } // namespace ipex::int8

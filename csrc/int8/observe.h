@@ -41,8 +41,8 @@ class Plan {
     return kernel();
   }
 
-  // Says what the result is due to become.
-  void finish(const at::Tensor& result) const;
+  // Says what the result is due to become. `is_fresh`: it was not there before.
+  void finish(const at::Tensor& result, bool is_fresh) const;
 
  private:
   class Current {

@@ -135,17 +135,18 @@ size_t next_entry(Run& run, const Kind& kind, const Signature& signature, const 
       !entries.empty(), E403, "AutoMixPrecision", "got a recipe without entries; calibrate first, or load a recipe");
   if (run.position >= entries.size())
     run.position = 0; // the program again
-  const bool is_out_of_step = weights &&
-      !reads(entries[run.position], weights) &&
-      std::any_of(entries.begin(), entries.end(), [&](const Entry& other) { return reads(other, weights); });
-  if (is_out_of_step) { // it left off somewhere, after an exception, and begins again; or it took another branch
+  // Other weights than before, which belong to another entry: the program left off somewhere, after an exception, and begins
+  // again; or it took another branch.
+  const Entry& expected = entries[run.position];
+  const bool is_known = expected.has_weights && !expected.weights.expired();
+  if (weights && !reads(expected, weights) && (is_known || !fits(expected.signature, signature)) &&
+      std::any_of(entries.begin(), entries.end(), [&](const Entry& other) { return reads(other, weights); })) {
     const auto begin = std::find_if(entries.begin(), entries.end(), [&](const Entry& other) {
       return (other.begins || &other == &entries.front()) && reads(other, weights);
     });
-    if (begin != entries.end())
-      run.position = begin - entries.begin();
-    else if (entries[run.position].has_weights && !entries[run.position].weights.expired())
-      raise_mismatch(run, run.position, entries[run.position].signature, signature);
+    if (begin == entries.end())
+      raise_mismatch(run, run.position, expected.signature, signature);
+    run.position = begin - entries.begin();
   }
   Entry& entry = entries[run.position];
   if (!fits(entry.signature, signature))

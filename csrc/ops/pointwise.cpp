@@ -247,9 +247,12 @@ forms::Operand read_rounded(const at::Tensor& tensor) {
 // The sources as an operator takes them.
 c10::SmallVector<forms::Operand, 3> read_all(Sources src) {
   const size_t whole = int8::active() ? unrounded(src) : src.size();
-  c10::SmallVector<forms::Operand, 3> operands;
+  c10::SmallVector<forms::Operand, 3> operands(src.size());
   for (size_t i = 0; i < src.size(); ++i)
-    operands.push_back(i == whole ? read_source(*src[i]) : read_rounded(*src[i]));
+    if (i != whole)
+      operands[i] = read_rounded(*src[i]);
+  if (whole < src.size()) // after the others: it may be one of them
+    operands[whole] = read_source(*src[whole]);
   return operands;
 }
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 import torch_ipex_device as ipex
+
+Model = TypeVar("Model", bound=nn.Module)
 
 DEVICE = "ipex"
 ENOUGH = 15.0
@@ -23,7 +25,7 @@ def image(seed: int = 0, channels: int = 3, size: int = 12) -> Tensor:
     return torch.randn(2, channels, size, size, generator=generator).to(DEVICE)
 
 
-def made(factory: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
+def made(factory: Callable[[], Model], seed: int = 0) -> Model:
     """Returns a model for inference on ipex, with weights from `seed` and statistics of batch norms that matter."""
     torch.manual_seed(seed)
     model = factory().eval().requires_grad_(False)
@@ -83,6 +85,14 @@ def sqnr(got: Tensor, expected: Tensor) -> float:
 def names(conf: ipex.AmpConf) -> list[str]:
     """Returns the names of the entries."""
     return [entry.name for entry in conf.calibration.entries()]
+
+
+def scales(conf: ipex.AmpConf) -> list[Any]:
+    """Returns everything that calibration computes of an entry."""
+    return [
+        (each.name, each.inputs_scale, each.outputs_scale, each.inputs_uint8_used, each.outputs_uint8_used)
+        for each in conf.calibration.entries()
+    ]
 
 
 def same_bits(a: Any, b: Any) -> bool:
@@ -231,7 +241,7 @@ class Shared(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        return self.left(x) + self.right(x.flip(2))
+        return self.left(x) + self.right(x.flip(2) * 2.0)
 
 
 class Encoder(nn.Module):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .running import Program, batch_norm, check, values
+from .running import Program, batch_norm, check, needs_exact_sums, values
 
 FUSED = pytest.mark.parametrize("fused", [True, False], ids=["fused", "not fused"])
 SUMS = {
@@ -16,6 +16,7 @@ SUMS = {
     "y += x": lambda y, x: y.__iadd__(x),
     "y.add_(x)": lambda y, x: y.add_(x),
     "add, alpha": lambda y, x: torch.add(y, x, alpha=2),
+    "x += y": lambda y, x: x.__iadd__(y),
     "reversed add, alpha": lambda y, x: torch.add(x, y, alpha=-0.5),
     "y.add_(x), alpha": lambda y, x: y.add_(x, alpha=1.5),
 }
@@ -23,6 +24,7 @@ PRODUCTS = {
     "y * x": lambda y, x: y * x,
     "x * y": lambda y, x: x * y,
     "y *= x": lambda y, x: y.__imul__(x),
+    "x *= y": lambda y, x: x.__imul__(y),
     "y.mul_(x)": lambda y, x: y.mul_(x),
 }
 
@@ -59,6 +61,7 @@ IMAGE = values(2, 3, 6, 5)
 NOT_ROUNDED = "without fusion a small result in the order of its strides keeps its float32 values when it is rounded"
 
 
+@needs_exact_sums
 @pytest.mark.parametrize(
     "fused", [True, pytest.param(False, marks=pytest.mark.xfail(reason=NOT_ROUNDED))], ids=["fused", "not fused"]
 )
@@ -187,17 +190,21 @@ PARTS = {
 }
 
 
-@pytest.mark.xfail(reason="the scale of an int8 operand with gaps is lost when it becomes float32")
 @FUSED
+@pytest.mark.parametrize("part", ["channels", "rows", "images"])
 @pytest.mark.parametrize("name", PARTS)
-def test_parts_of_channels(name, fused):
+def test_parts(name, part, fused):
     def body(m, x):
         y = m.first(x)
         z = m.second(y)
-        return m.last(PARTS[name](y[:, :3], z[:, 2:5]))
+        if part == "images":
+            return m.last(PARTS[name](y[:1], z[1:]))
+        if part == "rows":
+            return m.last(PARTS[name](y[:, :, 1:5], z[:, :, 2:]))
+        return m.last(PARTS[name](y[:, :4], z[:, 2:6]))
 
     torch.manual_seed(0)
-    layers = {"first": nn.Conv2d(3, 7, 1), "second": nn.Conv2d(7, 6, 1), "last": nn.LazyConv2d(4, 1)}
+    layers = {"first": nn.Conv2d(3, 6, 1), "second": nn.Conv2d(6, 6, 1), "last": nn.LazyConv2d(4, 1)}
     program = Program(body, **layers)
     with torch.no_grad():
         program(IMAGE(0))
@@ -226,11 +233,15 @@ def test_two_results_that_nobody_has_rounded(name, fused):
     check(branches(joins[name]), IMAGE, fused=[fused])
 
 
-@pytest.mark.parametrize("fused", [True, pytest.param(False, marks=pytest.mark.xfail(reason="one of the two is taken unrounded"))])
-@pytest.mark.parametrize("name", ["a + a", "a * a"])
-def test_a_result_with_itself(name, fused):
-    joins = {"a + a": lambda x, a, b: a + a, "a * a": lambda x, a, b: a * a}
-    check(branches(joins[name]), IMAGE, fused=[fused])
+@FUSED
+@pytest.mark.parametrize("join", [torch.add, torch.mul])
+def test_a_result_with_itself(join, fused):
+    def body(m, x):
+        y = m.conv(x)
+        return join(y, y)
+
+    torch.manual_seed(0)
+    check(Program(body, conv=nn.Conv2d(3, 7, 1)), IMAGE, fused=[fused])
 
 
 @FUSED
@@ -243,6 +254,18 @@ def test_two_results_that_were_rounded(fused):
     torch.manual_seed(0)
     layers = {"one": nn.Conv2d(3, 7, 1), "two": nn.Conv2d(3, 7, 1), "three": nn.Conv2d(7, 7, 1), "last": nn.Conv2d(7, 4, 1)}
     check(Program(body, **layers), IMAGE, fused=[fused])
+
+
+@FUSED
+def test_more_branches_than_stay_open(fused):
+    def body(m, x):
+        x = F.relu(m.stem(x))
+        return m.last(torch.cat([F.relu(conv(x)) for conv in m.branches], 1))
+
+    torch.manual_seed(0)
+    branches = nn.ModuleList([nn.Conv2d(6, 3 + size % 3, size, padding=size // 2) for size in (1, 3, 5, 1, 3, 1, 3)])
+    last = nn.Conv2d(sum(conv.out_channels for conv in branches), 4, 1)
+    check(Program(body, stem=nn.Conv2d(3, 6, 1), branches=branches, last=last), IMAGE, fused=[fused])
 
 
 @FUSED

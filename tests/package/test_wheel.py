@@ -55,6 +55,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     assert "torch_ipex_device/lib/libtorch_ipex.so" in names
     assert any(name.startswith("torch_ipex_device/torch_patches/") for name in names)
     assert "torch_ipex_device/py.typed" in names
+    assert "torch_ipex_device/int8/recipe.schema.json" in names
 
 
 def test_libraries_record_no_path_of_the_build_machine(wheel):
@@ -92,6 +93,11 @@ def test_native_operator_runs_in_the_fresh_environment(fresh):
     source = "import torch; print(torch.softmax(torch.zeros(1, 4, device='ipex'), -1).cpu().tolist())"
     done = fresh.code(source, IPEX_FALLBACK="silent")
     assert done.stdout.strip() == "[[0.25, 0.25, 0.25, 0.25]]", done.stderr
+
+
+def test_recipe_is_checked_against_the_installed_schema(fresh):
+    done = fresh.code("import torch_ipex_device as ipex; ipex.int8.validate([{}], 'recipe.json')")
+    assert last_line(done).startswith("ValueError: [recipe.json] E401 entry 0, field name: missing; accepted: ")
 
 
 def test_one_openmp_runtime_and_one_dnnl_are_loaded(fresh):

@@ -14,6 +14,9 @@ from difflib import SequenceMatcher
 
 from torch_ipex_device.device.explain import OperatorCall, explain
 
+_STEPS = {"hardtanh": "clamp"}
+"""Names of operators in primitives, where they are others."""
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -152,7 +155,6 @@ def _aligned(
 def _joined(operator: str, heads: Mapping[int, _Span]) -> int | None:
     """The entry whose primitive an operator joined, of those whose results it reads; of several, the latest."""
     step = operator.removeprefix("aten::").removeprefix("native_").split(".")[0].rstrip("_")
-    running = [head for head in sorted(heads) if heads[head].primitive is not None]
-    named = [head for head in running if step in heads[head].steps]
-    found = named or running
+    step = _STEPS.get(step, step)
+    found = [head for head in sorted(heads) if step in heads[head].steps]
     return found[-1] if found else None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from .report_measure import PRECISIONS
+
 if TYPE_CHECKING:
-    from .report import Layer, Report
+    from .report import Report
     from .report_latency import Latency
+    from .report_layer import Layer
 
 _HEADER = (
     "id",
@@ -43,7 +46,7 @@ def table(report: Report) -> str:
     count, plural = sum(layer.quantized for layer in report.layers), "" if report.inputs == 1 else "s"
     quantized = f"{count} of {len(report.layers)} entries are to compute in int8"
     ratio = f"SQNR of the result {decibel(report.sqnr_db)} dB, {report.inputs} input{plural}"
-    times = ", ".join(f"{getattr(report, name):.3f} ms in {name}" for name in ("float32", "bfloat16", "int8"))
+    times = ", ".join(f"{getattr(report, name):.3f} ms in {name}" for name in PRECISIONS)
     return "\n".join([*text, f"{quantized}; {ratio}", f"a forward: {times}"])
 
 

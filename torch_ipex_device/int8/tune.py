@@ -14,7 +14,8 @@ from torch_ipex_device.core.errors import error
 
 from . import layers
 from .calibration import REASON, Calibration
-from .layers import Call, Noise, Trace
+from .layers_noise import Noise, sample
+from .layers_trace import Call, Trace, alone
 from .recipe import Entry
 from .tune_search import fewest
 
@@ -103,7 +104,7 @@ def tune(
         >>> conf.save("recipe.json")
     """
     calibration = layers.require(_WHERE, model, conf)
-    _check(evaluate, max_drop, progress)
+    drop = _checked(evaluate, max_drop, progress)
     from tqdm import tqdm  # type: ignore[import-untyped]  # not at the top: most programs never tune
 
     entries = [dataclasses.replace(entry) for entry in calibration.entries()]
@@ -111,7 +112,7 @@ def tune(
     with tqdm(desc="tune", unit=" evaluations", disable=not progress) as bar:
 
         def shown(text: str, value: float) -> float:
-            bar.set_postfix_str(f"{text}: {value:.4f}")
+            bar.set_postfix_str(f"{text}: {value:.6g}")
             bar.update()
             return value
 
@@ -123,29 +124,29 @@ def tune(
             return shown(f"{len(disabled)} entries in float32" if disabled else "int8", value)
 
         value, ranked = _in_float32(model, calibration, entries, evaluate)
-        goal = shown("float32", value) - max_drop
+        goal = shown("float32", value) - drop
         disabled = fewest(ranked, lambda groups: value_of(_entries(groups)) >= goal)
     if disabled is None:
-        raise error(
-            "E103",
-            _WHERE,
-            f"got {value:g} and then {trials[-1].value:g} from evaluate, both in float32; accepted: an evaluate that repeats within "
-            f"max_drop={max_drop:g}",
-        )
+        got = f"got {value:g} and then {trials[-1].value:g} from evaluate, both in float32"
+        raise error("E103", _WHERE, f"{got}; accepted: an evaluate that repeats within max_drop={drop:g}")
     found = _entries(disabled)
-    calibration.replace(_without(entries, found, "int8.tune chose float32"))
+    if found:
+        calibration.replace(_without(entries, found, "int8.tune chose float32"))
     return Tuned(found, value, trials[0].value, _value_of(trials, found), tuple(trials))
 
 
-def _check(evaluate: object, max_drop: object, progress: object) -> None:
+def _checked(evaluate: object, max_drop: object, progress: object) -> float:
+    """`max_drop`, if all arguments are fine."""
     if not callable(evaluate):
         raise error("E101", _WHERE, f"got {type(evaluate).__name__} as evaluate; accepted: a function of the model")
-    if isinstance(max_drop, bool) or not isinstance(max_drop, (int, float)):
-        raise error("E101", _WHERE, f"got {type(max_drop).__name__} as max_drop; accepted: a number")
-    if not 0 <= max_drop < math.inf:
-        raise error("E103", _WHERE, f"got max_drop={max_drop}; accepted: a finite number, 0 or more")
     if not isinstance(progress, bool):
         raise error("E101", _WHERE, f"got {type(progress).__name__} as progress; accepted: bool")
+    if isinstance(max_drop, bool) or not isinstance(max_drop, numbers.Real):
+        raise error("E101", _WHERE, f"got {type(max_drop).__name__} as max_drop; accepted: a number")
+    drop = float(max_drop)
+    if not 0 <= drop < math.inf:
+        raise error("E103", _WHERE, f"got max_drop={drop:g}; accepted: a finite number, 0 or more")
+    return drop
 
 
 def _number(value: object) -> float:
@@ -175,18 +176,14 @@ def _in_float32(
             trace.idle = all(noise[number].tensors == _FORWARDS for number in sources)
             return
         sources[call.entry] = call.sources
-        own.add(layers.sample(call.result), layers.sample(layers.alone(calibration, entries, call)))
+        own.add(sample(call.result), sample(alone(calibration, entries, call)))
 
     in_float32 = layers.copy_of(calibration, [dataclasses.replace(entry, quantized=False) for entry in entries])
     with torch.no_grad(), layers.running(in_float32) as run, Trace(run, entries, see) as trace:
         value = _number(evaluate(model))
     if not sources:
-        raise error(
-            "E402",
-            _WHERE,
-            f"got an evaluate that ran none of the {len(entries)} entries in this thread; accepted: one that calls the "
-            "model of the recipe on ipex",
-        )
+        got = f"got an evaluate that ran none of the {len(entries)} entries in this thread"
+        raise error("E402", _WHERE, f"{got}; accepted: one that calls the model of the recipe on ipex")
     groups = [[number for number in group if entries[number].quantized] for group in layers.groups(entries, sources)]
     sqnr = {number: noise[number].decibel or 0.0 for number in sources}
     return value, sorted(filter(None, groups), key=lambda group: min(sqnr[number] for number in group))
