@@ -89,7 +89,7 @@ def calibrated(encoder: Encoder, algorithm: str = "min_max") -> ipex.AmpConf:
     conf = ipex.AmpConf(torch.int8, algorithm=algorithm)
     with torch.no_grad(), ipex.AutoMixPrecision(conf, running_mode="calibration"):
         for first in range(0, len(CALIBRATION), 4):
-            encoder(**encoder.tokens(CALIBRATION[first : first + 4]))
+            encoder(**encoder.tokens(CALIBRATION[first : first + 4])).cpu()
     return conf
 
 

@@ -70,7 +70,6 @@ py::dict as_dict(const Entry& entry) {
   return result;
 }
 
-// Values of calibration and weights that were seen stay.
 void set(Entry& entry, const py::dict& given) {
   entry.signature.name = given["name"].cast<std::string>();
   entry.signature.op = given["op"].cast<std::string>();
@@ -82,20 +81,37 @@ void set(Entry& entry, const py::dict& given) {
   entry.outputs = quantizations(given["outputs"]);
 }
 
-void set_entries(Recipe& recipe, const std::vector<py::dict>& given, bool is_legacy) {
+void set_entries(Recipe& recipe, const std::vector<py::dict>& all, bool is_legacy) {
+  std::vector<Entry> given(all.size());
+  for (size_t i = 0; i < all.size(); ++i)
+    set(given[i], all[i]);
   const std::lock_guard lock(recipe.mutex);
   recipe.is_legacy = is_legacy;
-  while (recipe.entries.size() < given.size())
-    recipe.entries.emplace_back();
-  for (size_t i = 0; i < given.size(); ++i)
-    set(recipe.entries[i], given[i]);
+  recipe.entries.resize(given.size());
+  for (size_t i = 0; i < given.size(); ++i) {
+    Entry& entry = recipe.entries[i];
+    entry.signature = std::move(given[i].signature);
+    entry.quantized = given[i].quantized;
+    entry.per_channel = given[i].per_channel;
+    entry.inputs = std::move(given[i].inputs);
+    entry.outputs = std::move(given[i].outputs);
+  }
 }
 
 py::list entries(Recipe& recipe) {
   fusion::close_all(); // statistics of values that nobody has read yet
-  const std::lock_guard lock(recipe.mutex);
+  std::vector<Entry> copies; // Python may let other threads run while objects are made
+  {
+    const std::lock_guard lock(recipe.mutex);
+    for (const Entry& entry : recipe.entries) {
+      Entry& copy = copies.emplace_back(entry);
+      for (auto* side : {&copy.input_statistics, &copy.output_statistics})
+        for (auto& values : *side)
+          values = std::make_shared<Statistics>(*values);
+    }
+  }
   py::list result;
-  for (const Entry& entry : recipe.entries)
+  for (const Entry& entry : copies)
     result.append(as_dict(entry));
   return result;
 }
@@ -120,6 +136,10 @@ void init_int8(py::module_& module) {
       .def("entries", &entries)
       .def("set_entries", &set_entries, py::arg("entries"), py::arg("is_legacy"))
       .def_property_readonly("is_bound", &is_bound)
+      .def_property_readonly("calibrations", [](Recipe& recipe) {
+        const std::lock_guard lock(recipe.mutex);
+        return recipe.calibrations;
+      })
       .def_property_readonly("is_legacy", [](Recipe& recipe) {
         const std::lock_guard lock(recipe.mutex);
         return recipe.is_legacy;
@@ -136,6 +156,7 @@ void init_int8(py::module_& module) {
           py::arg("calibrates"))
       .def_readonly("calibrates", &Run::calibrates)
       .def_readonly("position", &Run::position)
+      .def("look_at_last", &int8::look_at_last)
       .def("begin", [](Run& run, size_t position) { int8::begin_program(run, position); }, py::arg("position"))
       .def(
           "set_module",
@@ -147,6 +168,17 @@ void init_int8(py::module_& module) {
           py::arg("path"));
   module.def("exchange_int8_run", &int8::exchange_run, py::arg("run"));
   module.def("int8_run", &int8::this_run);
+  module.def(
+      "set_int8_locator",
+      [](py::function locate) {
+        // Kept for good: operators may run while the interpreter ends.
+        auto* kept = new py::function(std::move(locate));
+        int8::set_locator([kept]() -> std::optional<std::string> {
+          const py::gil_scoped_acquire gil;
+          return (*kept)().cast<std::optional<std::string>>();
+        });
+      },
+      py::arg("locate"));
 }
 
 } // namespace ipex::bindings

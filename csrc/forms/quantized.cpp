@@ -22,6 +22,11 @@ Form* form_of(const at::Tensor& tensor) {
   return tensor.has_storage() && tensor.scalar_type() == at::kFloat ? Form::of(storage_of(tensor)) : nullptr;
 }
 
+// Whether `tensor` shows its whole storage.
+bool is_whole(const at::Tensor& tensor) {
+  return tensor.numel() * sizeof(float) == storage_of(tensor).nbytes();
+}
+
 // Where `tensor` lies in the int8 values; nothing when no strides say that.
 std::optional<Operand> view(const Quantized& quantized, const at::Tensor& tensor) {
   const auto place =
@@ -136,7 +141,7 @@ void set_origin(const at::Tensor& tensor, const Origin& origin) {
   if (form == nullptr)
     return;
   const Form::Lock lock(*form);
-  form->origin = origin;
+  form->origin = is_whole(tensor) ? origin : Origin{};
   Form::watch(storage_of(tensor));
 }
 
@@ -153,7 +158,7 @@ void set_due(const at::Tensor& tensor, const std::optional<Quantization>& due, b
   const Form::Lock lock(*form);
   if (is_new && is_fresh)
     form->exposed = false;
-  form->due = due;
+  form->due = is_whole(tensor) ? due : std::nullopt;
   if (due)
     Form::watch(storage);
 }

@@ -22,7 +22,7 @@ bool is_only_quantized(const at::Tensor& tensor);
 
 // What the result of an operator in int8 is due to become; nothing when `tensor` is none, or written since.
 std::optional<Quantization> due(const at::Tensor& tensor);
-// `is_fresh`: `tensor` was just made, and nobody has seen its memory.
+// `is_fresh`: `tensor` was just made, and nobody has seen its memory. A part of a storage cannot be due: then nothing is.
 void set_due(const at::Tensor& tensor, const std::optional<Quantization>& due, bool is_fresh);
 
 // Whether `tensor` is due and not rounded yet.

@@ -101,10 +101,12 @@ struct Call<Op, Result(Args...)> {
   static Result run(Run& run, Kernel kernel, Args... args) {
     const auto tensors = inputs(args...);
     const at::Tensor weight = weight_of(args...);
-    const size_t position = next_entry(run, kind, signature(run, tensors.front(), weight), weight, tensors.size());
+    if (run.calibrates)
+      look_at_last(run);
+    const Place place = next_entry(run, kind, signature(run, tensors.front(), weight), weight, tensors.size());
     const Inside inside(run);
-    return run.calibrates ? calibrate(*run.recipe, position, tensors, kernel, std::forward<Args>(args)...)
-                          : infer(*run.recipe, position, kernel, std::forward<Args>(args)...);
+    return run.calibrates ? calibrate(run, place, tensors, kernel, std::forward<Args>(args)...)
+                          : infer(*run.recipe, place.position, kernel, std::forward<Args>(args)...);
   }
 
  private:
@@ -124,12 +126,12 @@ struct Call<Op, Result(Args...)> {
 
   template <class Kernel>
   static Result calibrate(
-      Recipe& recipe,
-      size_t position,
+      Run& run,
+      const Place& place,
       const std::vector<at::Tensor>& tensors,
       Kernel kernel,
       Args... args) {
-    Observation observation(recipe, position, tensors);
+    Observation observation(run, place, tensors);
     if constexpr (in_place) {
       Result result = kernel(std::forward<Args>(args)...);
       observation.finish(result);

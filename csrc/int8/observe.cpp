@@ -1,6 +1,7 @@
 // Feeds statistics, and marks results.
 #include "int8/observe.h"
 
+#include "core/check.h"
 #include "forms/operand.h"
 #include "forms/quantized.h"
 #include "fusion/open_primitive.h"
@@ -23,20 +24,30 @@ void look(Recipe& recipe, const std::shared_ptr<Statistics>& statistics, const a
   add(static_cast<const float*>(operand.data), operand.layout);
 }
 
+// An entry that may be gone, when somebody replaced the recipe meanwhile.
+Entry& entry_at(Recipe& recipe, size_t position) {
+  IPEX_CHECK(
+      position < recipe.entries.size(), E402, "AutoMixPrecision", "the recipe was replaced while a program runs under it");
+  return recipe.entries[position];
+}
+
 } // namespace
 
-Observation::Observation(Recipe& recipe, size_t position, const std::vector<at::Tensor>& inputs)
-    : recipe_(recipe),
-      position_(position) {
+Observation::Observation(Run& run, const Place& place, const std::vector<at::Tensor>& inputs)
+    : run_(run),
+      place_(place) {
+  Recipe& recipe = *run.recipe;
   std::vector<std::shared_ptr<Statistics>> statistics;
   std::vector<forms::Origin> origins; // asked for first: whoever computes values locks their form, then the recipe
   for (const at::Tensor& input : inputs)
     origins.push_back(forms::origin(input));
   {
     const std::lock_guard lock(recipe.mutex);
-    Entry& entry = recipe.entries[position];
-    statistics = entry.input_statistics;
+    Entry& entry = entry_at(recipe, place.position);
     output_statistics_ = entry.output_statistics.front();
+    if (!place.is_begin)
+      return;
+    statistics = entry.input_statistics;
     for (size_t i = 0; i < inputs.size() && i < entry.sources.size(); ++i)
       entry.sources[i] = origins[i].recipe == &recipe ? origins[i].entry : -1;
   }
@@ -45,13 +56,16 @@ Observation::Observation(Recipe& recipe, size_t position, const std::vector<at::
 }
 
 void Observation::finish(const at::Tensor& result) {
-  look(recipe_, output_statistics_, result);
-  forms::set_origin(result, {&recipe_, static_cast<int64_t>(position_)});
+  Recipe& recipe = *run_.recipe;
+  if (place_.is_end)
+    look(recipe, output_statistics_, result);
+  forms::set_origin(result, {&recipe, static_cast<int64_t>(place_.position)});
+  run_.last = result;
 }
 
 Plan::Plan(Recipe& recipe, size_t position) {
   const std::lock_guard lock(recipe.mutex);
-  const Entry& entry = recipe.entries[position];
+  const Entry& entry = entry_at(recipe, position);
   quantized_ = entry.quantized;
   per_channel_ = entry.per_channel;
   inputs_ = entry.inputs;

@@ -9,6 +9,7 @@
 
 #include "forms/form.h"
 #include "int8/recipe.h"
+#include "int8/run.h"
 #include "int8/turn.h"
 
 namespace ipex::int8 {
@@ -18,14 +19,14 @@ namespace ipex::int8 {
 class Observation {
  public:
   // Before the kernel runs.
-  Observation(Recipe& recipe, size_t position, const std::vector<at::Tensor>& inputs);
+  Observation(Run& run, const Place& place, const std::vector<at::Tensor>& inputs);
 
   // After it.
   void finish(const at::Tensor& result);
 
  private:
-  Recipe& recipe_;
-  const size_t position_;
+  Run& run_;
+  const Place place_;
   std::shared_ptr<Statistics> output_statistics_;
 };
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/check.h"
+#include "forms/form.h"
 #include "int8/turn.h"
 
 namespace ipex::int8 {
@@ -68,6 +69,11 @@ bool reads(const Entry& entry, const c10::intrusive_ptr<c10::StorageImpl>& weigh
   return entry.has_weights && weights && entry.weights._unsafe_get_target() == weights.get();
 }
 
+Locator& locator() {
+  static auto* instance = new Locator();
+  return *instance;
+}
+
 [[noreturn]] void raise_mismatch(Run& run, size_t position, const Signature& wanted, const Signature& got) {
   run.position = run.part = 0;
   raise(
@@ -91,12 +97,20 @@ Run* running() {
 }
 
 std::shared_ptr<Run> exchange_run(std::shared_ptr<Run> run) {
+  if (own_run)
+    look_at_last(*own_run);
   detail::run = run.get();
   return std::exchange(own_run, std::move(run));
 }
 
 std::shared_ptr<Run> this_run() {
   return own_run;
+}
+
+void look_at_last(Run& run) {
+  const at::Tensor last = std::exchange(run.last, at::Tensor());
+  if (last.defined() && last.use_count() == 1 && last.storage().use_count() == 1)
+    forms::close(*last.storage().unsafeGetStorageImpl());
 }
 
 void begin_program(Run& run, size_t position) {
@@ -107,70 +121,129 @@ void begin_program(Run& run, size_t position) {
     run.recipe->entries[position].begins = true;
 }
 
-size_t next_entry(Run& run, const Kind& kind, const Signature& signature, const at::Tensor& weight, size_t inputs) {
+void set_locator(Locator made) {
+  locator() = std::move(made);
+}
+
+namespace {
+
+// The entry of an operator that belongs to the compound entry before; nothing when it is another one's.
+std::optional<Place> part_of_compound(Run& run, const Signature& signature) {
+  if (run.part == 0)
+    return std::nullopt;
+  const size_t position = run.position - 1;
+  const Compound& row = *compound(run.recipe->entries[position].signature.name);
+  for (size_t part = run.part - 1; part < row.parts.size(); ++part)
+    if (is_part(row.parts[part], signature.name)) {
+      const bool is_end = part + 1 == row.parts.size() || row.parts[part + 1].empty();
+      run.part = is_end ? 0 : part + 2;
+      return Place{position, /*is_begin=*/false, is_end};
+    }
+  run.part = 0; // other operators were part of it, or none
+  return std::nullopt;
+}
+
+void append(Run& run, const Signature& signature, size_t inputs) {
+  Entry made;
+  made.signature = signature;
+  made.sources.assign(inputs, -1);
+  for (size_t i = 0; i < inputs; ++i)
+    made.input_statistics.push_back(std::make_shared<Statistics>());
+  made.output_statistics.push_back(std::make_shared<Statistics>());
+  run.recipe->entries.push_back(std::move(made));
+}
+
+// What calibration adds to an entry that was read from a file.
+void complete(Entry& entry, const Signature& signature, size_t inputs) {
+  if (!entry.signature.module)
+    entry.signature.module = signature.module;
+  if (!entry.signature.weight_shape)
+    entry.signature.weight_shape = signature.weight_shape;
+  if (entry.signature.op.empty())
+    entry.signature.op = signature.op;
+  while (entry.input_statistics.size() < inputs)
+    entry.input_statistics.push_back(std::make_shared<Statistics>());
+  while (entry.output_statistics.empty())
+    entry.output_statistics.push_back(std::make_shared<Statistics>());
+  entry.sources.resize(inputs, -1);
+}
+
+using Weights = c10::intrusive_ptr<c10::StorageImpl>;
+
+bool is_known(const Recipe& recipe, const Weights& weights) {
+  return std::any_of(
+      recipe.entries.begin(), recipe.entries.end(), [&](const Entry& entry) { return reads(entry, weights); });
+}
+
+// Other weights than the last time.
+bool is_other(const Entry& entry, const Weights& weights) {
+  return weights && entry.has_weights && !entry.weights.expired() && !reads(entry, weights);
+}
+
+// Remembers the weights of the entry, and of all that shared its former ones: another instance of the layer runs.
+void bind(Recipe& recipe, size_t position, const Weights& weights) {
+  Entry& bound = recipe.entries[position];
+  if (is_other(bound, weights)) {
+    const auto before = bound.weights.lock();
+    for (Entry& entry : recipe.entries)
+      if (reads(entry, before))
+        entry.weights = c10::weak_intrusive_ptr<c10::StorageImpl>(weights);
+  }
+  bound.weights = c10::weak_intrusive_ptr<c10::StorageImpl>(weights);
+  bound.has_weights = true;
+}
+
+// Weights that belong to another entry: the program left off somewhere, after an exception, and begins again; or it took
+// another branch.
+void resume(Run& run, const Signature& signature, const Weights& weights) {
+  auto& entries = run.recipe->entries;
+  const Entry& expected = entries[run.position];
+  const bool fits_here = !is_other(expected, weights) && fits(expected.signature, signature);
+  if (!weights || reads(expected, weights) || fits_here || !is_known(*run.recipe, weights))
+    return;
+  const auto begin = std::find_if(entries.begin(), entries.end(), [&](const Entry& other) {
+    return (other.begins || &other == &entries.front()) && reads(other, weights);
+  });
+  if (begin == entries.end())
+    raise_mismatch(run, run.position, expected.signature, signature);
+  run.position = begin - entries.begin();
+}
+
+} // namespace
+
+Place next_entry(Run& run, const Kind& kind, Signature signature, const at::Tensor& weight, size_t inputs) {
   Recipe& recipe = *run.recipe;
-  const std::lock_guard lock(recipe.mutex);
+  std::unique_lock lock(recipe.mutex);
   auto& entries = recipe.entries;
-  const auto weights = kind.has_weight ? storage_of(weight) : nullptr;
-  if (run.part > 0) { // inside of a compound
-    const size_t position = run.position - 1;
-    const Compound& row = *compound(entries[position].signature.name);
-    for (size_t part = run.part - 1; part < row.parts.size(); ++part)
-      if (is_part(row.parts[part], signature.name)) {
-        run.part = part + 1 < row.parts.size() && !row.parts[part + 1].empty() ? part + 2 : 0;
-        return position;
-      }
-    run.part = 0; // other operators were part of it, or none
-  }
-  if (run.calibrates && run.position == entries.size()) {
-    Entry made;
-    made.signature = signature;
-    made.sources.assign(inputs, -1);
-    for (size_t i = 0; i < inputs; ++i)
-      made.input_statistics.push_back(std::make_shared<Statistics>());
-    made.output_statistics.push_back(std::make_shared<Statistics>());
-    entries.push_back(std::move(made));
-  }
+  const Weights weights = kind.has_weight ? storage_of(weight) : nullptr;
+  if (const auto part = part_of_compound(run, signature))
+    return *part;
+  if (run.calibrates && run.position == entries.size())
+    append(run, signature, inputs);
   IPEX_CHECK(
       !entries.empty(), E403, "AutoMixPrecision", "got a recipe without entries; calibrate first, or load a recipe");
   if (run.position >= entries.size())
     run.position = 0; // the program again
-  // Other weights than before, which belong to another entry: the program left off somewhere, after an exception, and begins
-  // again; or it took another branch.
-  const Entry& expected = entries[run.position];
-  const bool is_known = expected.has_weights && !expected.weights.expired();
-  if (weights && !reads(expected, weights) && (is_known || !fits(expected.signature, signature)) &&
-      std::any_of(entries.begin(), entries.end(), [&](const Entry& other) { return reads(other, weights); })) {
-    const auto begin = std::find_if(entries.begin(), entries.end(), [&](const Entry& other) {
-      return (other.begins || &other == &entries.front()) && reads(other, weights);
-    });
-    if (begin == entries.end())
-      raise_mismatch(run, run.position, expected.signature, signature);
-    run.position = begin - entries.begin();
+  if (!run.knows_modules && is_other(entries[run.position], weights) && !is_known(recipe, weights) && locator()) {
+    lock.unlock(); // who asks for entries holds Python's lock
+    signature.module = locator()();
+    lock.lock();
+    if (run.position >= entries.size())
+      run.position = 0;
   }
+  resume(run, signature, weights);
   Entry& entry = entries[run.position];
   if (!fits(entry.signature, signature))
     raise_mismatch(run, run.position, entry.signature, signature);
   if (run.calibrates) {
-    if (!entry.signature.module)
-      entry.signature.module = signature.module;
-    if (!entry.signature.weight_shape)
-      entry.signature.weight_shape = signature.weight_shape;
-    if (entry.signature.op.empty())
-      entry.signature.op = signature.op;
-    while (entry.input_statistics.size() < inputs)
-      entry.input_statistics.push_back(std::make_shared<Statistics>());
-    while (entry.output_statistics.empty())
-      entry.output_statistics.push_back(std::make_shared<Statistics>());
-    entry.sources.resize(inputs, -1);
+    ++recipe.calibrations;
+    complete(entry, signature, inputs);
   }
-  if (weights) {
-    entry.weights = c10::weak_intrusive_ptr<c10::StorageImpl>(weights);
-    entry.has_weights = true;
-  }
-  if (compound(entry.signature.name) != nullptr)
-    run.part = 1;
-  return run.position++;
+  if (weights)
+    bind(recipe, run.position, weights);
+  const bool is_compound = compound(entry.signature.name) != nullptr;
+  run.part = is_compound ? 1 : 0;
+  return {run.position++, /*is_begin=*/true, /*is_end=*/!is_compound};
 }
 
 std::string text(const Signature& signature) {

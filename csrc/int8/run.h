@@ -3,7 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "int8/kinds.h"
@@ -18,6 +20,7 @@ struct Run {
   size_t part = 0; // of a compound entry ("Convolution_Relu"), the next
   bool knows_modules = false; // whether `module` is told
   std::optional<std::string> module; // that is being called; nothing: inside of TorchScript
+  at::Tensor last; // in calibration, the last result: if nobody else wants it, its values are computed to be looked at
   bool is_inside = false; // an operator is being run: those that it calls are not the program's
 };
 
@@ -39,11 +42,22 @@ IPEX_API std::shared_ptr<Run> this_run();
 // Replaces the run of this thread, and returns the one before.
 IPEX_API std::shared_ptr<Run> exchange_run(std::shared_ptr<Run> run);
 
+// Computes the last result of calibration if it was dropped unread, and forgets it.
+IPEX_API void look_at_last(Run& run);
+
 // A program begins at entry `position`: the outermost module is called.
 IPEX_API void begin_program(Run& run, size_t position);
 
 // The entry of an operator that is about to run, and moves on. In calibration it is made if it is new. Throws E402, after
 // which the run is at its beginning, and E403.
-size_t next_entry(Run& run, const Kind& kind, const Signature& signature, const at::Tensor& weight, size_t inputs);
+struct Place {
+  size_t position;
+  bool is_begin = true, is_end = true; // of the operators of the entry: one, unless it is a compound
+};
+Place next_entry(Run& run, const Kind& kind, Signature signature, const at::Tensor& weight, size_t inputs);
+
+// Finds the module that is being called by this thread, for operators with weights that nobody knows; nothing: unknown.
+using Locator = std::function<std::optional<std::string>()>;
+IPEX_API void set_locator(Locator locator);
 
 } // namespace ipex::int8

@@ -88,7 +88,9 @@ def test_offered_function_is_documented(name):
 
 @pytest.mark.parametrize("name", sorted(core.REMOVED))
 def test_error_for_removed_function_names_replacement(name):
-    with pytest.raises(AttributeError, match=rf"no attribute '{name}'; .*(use `|use a new `|leave the `|there are no )"):
+    with pytest.raises(
+        AttributeError, match=rf"no attribute '{name}'; .*(use `|use a new `|leave the `|there are no )"
+    ):
         getattr(core, name)
 
 

@@ -174,7 +174,8 @@ class Reference(TorchFunctionMode):
         scale = torch.tensor(rounding.scale, dtype=torch.float32).double()
         sums = function((values * scale).round(), weights, None, *rest)
         shape = [1] * sums.dim()
-        shape[sums.dim() - weight.dim() + 1] = len(scales)  # the channels, in front of as many dimensions as weights have
+        channels = sums.dim() - weight.dim() + 1  # behind them as many dimensions as a filter has
+        shape[channels] = len(scales)
         result = sums / (scale * scales).view(shape)
         return self._made(result if bias is None else result + bias.view(shape), entry)
 

@@ -1,30 +1,36 @@
-"""Runs programs on ipex in int8 and in float64 on the CPU, and compares them."""
+"""Runs programs on ipex in int8, and compares what they give with the reference."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any
 
-import pytest
 import torch
 from torch import Tensor, nn
 
 import torch_ipex_device as ipex
-from torch_ipex_device import _C
 from torch_ipex_device.int8 import Entry
 
-from .reference import NEAR, Reference, Rounding
+from .comparing import (
+    EXACT,
+    Expected,
+    assert_alike,
+    assert_float,
+    assert_held_in_int8,
+    assert_rounded,
+    int8_ran,
+    reference,
+)
 
 Edit = Callable[[list[Entry]], None]
-EXACT = _C.cpu_isa() not in ("sse41", "avx", "avx2", "avx512_core")
-"""Whether sums of products are exact. Without VNNI oneDNN halves the weights of a convolution that reads int8, and adds pairs of
-products in 16 bits, which saturate (oneDNN developer guide, "Nuances of int8 Computations")."""
-ENOUGH = 15.0
-"""Least signal-to-noise ratio of such results, in dB. A wrong operator or wrong scales give less than 5."""
-needs_exact_sums = pytest.mark.skipif(not EXACT, reason="without VNNI sums of products saturate")
+Make = Callable[[int], Tensor]
+"""Returns the input with a number, on the CPU."""
+
+
+class Ties(AssertionError):
+    """A program cannot be compared: it rounds numbers that lie between two steps, such as the sigmoid of 0."""
 
 
 class Program(nn.Module):
@@ -67,17 +73,12 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def on_device(thing):
+def on_device(thing: Any) -> Any:
     """Returns a copy of a module or tensor on ipex."""
     return copy.deepcopy(thing).to("ipex")
 
 
-def exact(thing):
-    """Returns a copy of a module or tensor in float64 on the CPU."""
-    return copy.deepcopy(thing).cpu().double()
-
-
-def values(*sizes: int, uint8: bool = False, layout: torch.memory_format = torch.contiguous_format):
+def values(*sizes: int, uint8: bool = False, layout: torch.memory_format = torch.contiguous_format) -> Make:
     """Returns a function that makes the input with the number n; without negative values if it is to be uint8."""
 
     def make(number: int) -> Tensor:
@@ -149,88 +150,13 @@ def infer_and_probe(model: nn.Module, conf: ipex.AmpConf, *inputs: Tensor) -> tu
         return result, read_in_int8(result)
 
 
-@dataclass
-class Expected:
-    """What a program should give.
-
-    Attributes:
-        exact: the result before it is rounded, float64.
-        rounding: how it is rounded when an operator in int8 reads it; None: not at all.
-        is_rounded: whether that has happened already.
-        ties: values inside of the program that float32 may round otherwise.
-    """
-
-    exact: Tensor
-    rounding: Rounding | None
-    is_rounded: bool
-    ties: int
-
-
-@torch.no_grad()
-def reference(model: nn.Module, entries: list[Entry], *inputs: Tensor) -> Expected:
-    """Returns what `infer` should give; model and inputs are copied from wherever they are."""
-    model, inputs = exact(model), tuple(map(exact, inputs))
-    with Reference(entries) as run:
-        result = model(*inputs)
-    values = run.values_of(result)
-    if values is None or values.due is None:
-        return Expected(result, None, False, run.ties(result))
-    if values.exact is None:
-        return Expected(result, values.due, False, run.ties(result))
-    return Expected(values.exact.reshape_as(result), values.due, True, run.ties(result))
-
-
-def int8_ran(rows: tuple[ipex.OperatorRow, ...]) -> bool:
-    """Whether int8 values were multiplied, as far as names of implementations tell."""
-    names = [row.implementations for row in rows if row.implementations]
-    if _C.cpu_isa() != "avx512_core_vnni":
-        return bool(names)
-    return any(word in name for name in names for word in ("vnni", "int8", "s8"))
-
-
-def assert_float(actual: Tensor, expected: Expected) -> None:
-    """Asserts that a result that nobody has rounded is that of the reference, to float32 rounding."""
-    step = 1.0 if expected.rounding is None else 1 / expected.rounding.scale
-    torch.testing.assert_close(actual.cpu().double(), expected.exact, rtol=1e-5, atol=max(NEAR * step, 1e-6))
-
-
-def assert_alike(actual: Tensor, expected: Expected) -> None:
-    """Asserts that a result is that of the reference, but for sums that are not exact."""
-    rounding = expected.rounding
-    wanted = expected.exact if rounding is None else rounding(expected.exact)
-    noise = actual.cpu().double() - wanted
-    sqnr = 10 * math.log10(float(wanted.square().sum() / noise.square().sum().clamp(min=1e-300)))
-    assert sqnr > ENOUGH or not wanted.any()
-
-
-def assert_held_in_int8(actual: Tensor, expected: Expected) -> None:
-    """Asserts that a tensor has no float32 values."""
-    assert expected.rounding is not None
-    form = ipex.physical_form(actual)
-    assert form.dtype == ("Byte" if expected.rounding.uint8 else "Char"), form
-
-
-def assert_rounded(actual: Tensor, expected: Expected) -> None:
-    """Asserts that a rounded result has the whole numbers of the reference, but for ties."""
-    rounding = expected.rounding
-    assert rounding is not None
-    steps = actual.cpu().double() * rounding.scale
-    whole, wanted = steps.round(), rounding.steps(expected.exact)
-    assert (steps - whole).abs().max() < 1e-3
-    differs = whole != wanted.round()
-    is_near = (wanted - whole).abs() <= 0.5 + NEAR
-    assert not (differs & ~is_near).any(), (whole[differs & ~is_near][:5], wanted[differs & ~is_near][:5])
-
-
 def check(
     model: nn.Module,
-    make: Callable[[int], Tensor],
+    make: Make,
     edit: Edit | None = None,
     multiplies: bool = True,
     fused: Sequence[bool] = (True, False),
-    held: bool = True,
     falls_back: bool | None = False,
-    count: int = 1,
 ) -> None:
     """Asserts that a program gives what the reference gives: fused and not, read in float32 and in int8.
 
@@ -242,11 +168,9 @@ def check(
         edit: changes the entries of the recipe.
         multiplies: whether the program multiplies in int8, which oneDNN does.
         fused: whether eager fusion is on.
-        held: whether the result is open before somebody reads it in int8, so that there are no float32 values afterwards.
         falls_back: whether the program has operators that only the CPU has; None: perhaps.
-        count: of threads.
     """
-    with threads(count):
+    with threads(1):
         there = on_device(model)
         conf = calibrate(there, make(0).to("ipex"), edit=edit)
         x, expected = without_ties(model, conf.calibration.entries(), make)
@@ -259,8 +183,7 @@ def check(
                     assert_rounded(rounded, expected)
                 elif not any(isinstance(layer, nn.Linear) for layer in model.modules()):
                     assert_alike(rounded, expected)
-                if is_fused and held:
-                    assert_held_in_int8(result, expected)
+                assert_held_in_int8(result, expected)
                 fell_back = any(row.path == "fallback" for row in explanation.rows)
                 assert falls_back in (None, fell_back), str(explanation)
                 assert int8_ran(explanation.rows) or not multiplies, str(explanation)
@@ -269,11 +192,11 @@ def check(
                     (assert_rounded if expected.is_rounded else assert_float)(result, expected)
 
 
-def without_ties(model: nn.Module, entries: list[Entry], make: Callable[[int], Tensor]) -> tuple[Tensor, Expected]:
+def without_ties(model: nn.Module, entries: list[Entry], make: Make) -> tuple[Tensor, Expected]:
     """Returns an input, and what comes of it, for which rounding inside of the program does not depend on float32."""
     for number in range(1, 100):
         x = make(number)
         expected = reference(model, entries, x)
         if expected.ties == 0:
             return x, expected
-    raise AssertionError("every input has values that are near to a tie")
+    raise Ties("every input has values that are near to a tie")

@@ -30,7 +30,7 @@ def digits() -> tuple[dict[str, Any], Any, ipex.AmpConf]:
     conf = ipex.AmpConf(torch.int8)
     with torch.no_grad(), ipex.AutoMixPrecision(conf, "calibration"):
         for batch in example["images"]()[0][example["TESTED"] :].split(500):
-            model(batch.to("ipex"))
+            model(batch.to("ipex")).cpu()
     return example, model, conf
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import io
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +10,9 @@ from torch import nn
 import torch_ipex_device as ipex
 from torch_ipex_device import _C
 
-from .running import Program, batch_norm, calibrate, check, fusion, infer, int8_ran, on_device, threads, values
+from .blocks import PROGRAMS, block_with_a_convolution_as_shortcut, layers, residual_block
+from .comparing import int8_ran
+from .running import Program, calibrate, fusion, infer, on_device, threads, values
 
 IMAGE = values(2, 5, 6, 7)
 
@@ -22,44 +21,6 @@ IMAGE = values(2, 5, 6, 7)
 def fused_by_one_thread():
     with threads(1), fusion(True):
         yield
-
-
-def layers(stride=1):
-    torch.manual_seed(0)
-    return {
-        "stem": nn.Conv2d(5, 16, 1),
-        "conv1": nn.Conv2d(16, 19, 3, stride=stride, padding=1, bias=False),
-        "norm1": batch_norm(19),
-        "conv2": nn.Conv2d(19, 16, 3, padding=1, bias=False),
-        "norm2": batch_norm(16),
-        "down": nn.Conv2d(16, 16, 1, stride=stride, bias=False),
-        "norm3": batch_norm(16),
-        "last": nn.Conv2d(16, 4, 1),
-    }
-
-
-def chain(m, x):
-    x = F.relu(m.stem(x))
-    x = F.relu(m.norm1(m.conv1(x)))
-    return m.last(F.relu(m.norm2(m.conv2(x))))
-
-
-def residual_block(m, x):
-    x = F.relu(m.stem(x))
-    y = F.relu(m.norm1(m.conv1(x)))
-    y = m.norm2(m.conv2(y))
-    y += x
-    return m.last(F.relu(y, inplace=True))
-
-
-def block_with_a_convolution_as_shortcut(m, x):
-    x = F.relu(m.stem(x))
-    y = m.norm2(m.conv2(F.relu(m.norm1(m.conv1(x)), inplace=True)))
-    y += m.norm3(m.down(x))
-    return m.last(F.relu(y, inplace=True))
-
-
-PROGRAMS = {program.__name__: program for program in (chain, residual_block, block_with_a_convolution_as_shortcut)}
 
 
 @pytest.mark.parametrize("is_fused", [True, False], ids=["fused", "not fused"])
@@ -147,93 +108,6 @@ def test_what_results_are_held_in():
     assert ipex.physical_form(held["z"]).dtype == "Float"
 
 
-LOOKS = {
-    "cpu": lambda t: t.cpu(),
-    "data_ptr": lambda t: t.data_ptr(),
-    "repr": repr,
-    "deepcopy": copy.deepcopy,
-    "save": lambda t: torch.save(t, io.BytesIO()),
-    "sum": lambda t: t.sum().item(),
-    "tolist": lambda t: t.tolist(),
-    "view": lambda t: t.view(-1).max(),
-    "physical_form": ipex.physical_form,
-    "synchronize": lambda t: torch.ipex.synchronize(),
-}
-
-
-PRINTS = pytest.mark.xfail(reason="what PyTorch computes to print a large tensor is taken for a part of the program")
-
-
-AGAIN = "a rounded tensor that was read in float32 counts as one that nobody has rounded"
-READS_FLOATS = pytest.mark.xfail(reason=AGAIN)
-
-
-@pytest.mark.parametrize("read", [torch.tanh, lambda t: t.sum(), lambda t: t.data_ptr()], ids=["tanh", "sum", "data_ptr"])
-@pytest.mark.parametrize("is_fused", [True, False], ids=["fused", "not fused"])
-@READS_FLOATS
-def test_a_rounded_tensor_stays_one(is_fused, read):
-    def body(m, x):
-        x = F.relu(m.stem(x))
-        y = m.conv2(F.relu(m.conv1(x)))
-        read(x)
-        return x + y
-
-    check(Program(body, **layers()), IMAGE, fused=[is_fused])
-
-
-@pytest.mark.parametrize("look", [pytest.param(each, marks=PRINTS) if each == "repr" else each for each in LOOKS])
-def test_looking_at_a_tensor_changes_no_later_result(look):
-    looks = False
-
-    def body(m, x):
-        def see(t):
-            if looks:
-                LOOKS[look](t)
-            return t
-
-        x = see(F.relu(see(m.stem(x))))
-        y = see(F.relu(see(m.norm1(see(m.conv1(x))))))
-        y = see(m.norm2(m.conv2(y)))
-        see(x)
-        y = see(y + x)
-        return m.last(F.relu(y))
-
-    model = on_device(Program(body, **layers()))
-    conf, x = calibrate(model, IMAGE(0).to("ipex")), IMAGE(1).to("ipex")
-    expected = infer(model, conf, x).cpu()
-    looks = True
-    assert torch.equal(infer(model, conf, x).cpu(), expected)
-
-
-NOT_DROPPED = pytest.mark.xfail(reason="small tensors whose bytes are plain keep their float32 values")
-WHO = {
-    "linear": (lambda size: Program(lambda m, x: m.layer(x), layer=nn.Linear(24, 16)), lambda size: values(size, 24)),
-    "channels last": (
-        lambda size: Program(lambda m, x: m.layer(x), layer=nn.Conv2d(24, 16, 1)),
-        lambda size: values(1, 24, 1, size, layout=torch.channels_last),
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    ("is_fused", "size"),
-    [(True, 8), (True, 2000), (False, 2000), pytest.param(False, 8, marks=NOT_DROPPED)],
-    ids=["fused", "fused, large", "not fused, large", "not fused"],
-)
-@pytest.mark.parametrize("name", WHO)
-def test_everybody_sees_what_was_rounded(name, is_fused, size):
-    torch.manual_seed(0)
-    make, inputs = WHO[name]
-    model, x = on_device(make(size)), inputs(size)(1).to("ipex")
-    conf = calibrate(model, x)
-    scale = conf.calibration.entries()[0].outputs_scale[0]
-    with torch.no_grad(), fusion(is_fused), ipex.AutoMixPrecision(conf, "inference"):
-        result = model(x)
-        torch.cat([result])
-    steps = result.cpu().double() * scale
-    assert (steps - steps.round()).abs().max() < 1e-3
-
-
 @pytest.mark.parametrize("is_fused", [True, False], ids=["fused", "not fused"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_threads_change_no_values(name, is_fused):
@@ -264,3 +138,18 @@ def test_gradients_change_no_values(stride, is_fused):
             assert (result.detach().cpu() - expected).abs().max() <= 1e-4 * step
         with torch.inference_mode(), ipex.AutoMixPrecision(conf, "inference"):
             assert torch.equal(model(x).cpu(), expected)
+
+
+@pytest.mark.parametrize(
+    "pool", [nn.MaxPool2d(2), nn.AdaptiveMaxPool2d(3), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1)], ids=str
+)
+def test_gradients_change_no_pooling(pool):
+    torch.manual_seed(0)
+    first, last = nn.Conv2d(5, 9, 3, padding=1), nn.Conv2d(9, 4, 1)
+    model = on_device(Program(lambda m, x: m.last(pool(F.relu(m.first(x)))), first=first, last=last))
+    conf, x = calibrate(model, IMAGE(0).to("ipex")), IMAGE(1).to("ipex")
+    expected = infer(model, conf, x).cpu()
+    with torch.enable_grad(), ipex.AutoMixPrecision(conf, "inference"):
+        result = model(x)
+    assert result.requires_grad
+    torch.testing.assert_close(result.detach().cpu(), expected)

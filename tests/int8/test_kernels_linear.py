@@ -7,25 +7,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .comparing import EXACT, assert_alike, needs_exact_sums, reference
 from .running import (
-    EXACT,
     Program,
-    assert_alike,
     batch_norm,
     calibrate,
     check,
     fusion,
     infer,
     infer_and_probe,
-    needs_exact_sums,
     on_device,
     per_tensor,
-    reference,
     threads,
     values,
 )
 
-NOT_ROUNDED = "without fusion a small result keeps its float32 values when it is rounded"
 SIZES = {
     "2d": (3, 20),
     "2d, one row": (1, 33),
@@ -139,9 +135,7 @@ def test_functions_behind(function):
     check(Program(lambda m, x: m.last(function(m.first(x))), **layers), values(2, 3, 20))
 
 
-@needs_exact_sums
-@pytest.mark.parametrize("fused", [True, pytest.param(False, marks=pytest.mark.xfail(reason=NOT_ROUNDED))])
-def test_residual_stream(fused):
+def test_residual_stream():
     def body(m, x):
         x = m.start(x)
         x = x + m.down(F.gelu(m.up(x)))
@@ -149,7 +143,28 @@ def test_residual_stream(fused):
 
     torch.manual_seed(0)
     sizes = {"start": (12, 16), "up": (16, 40), "down": (40, 16), "side": (16, 16), "end": (16, 4)}
-    check(Program(body, **{name: nn.Linear(*pair) for name, pair in sizes.items()}), values(2, 3, 12), fused=[fused])
+    check(Program(body, **{name: nn.Linear(*pair) for name, pair in sizes.items()}), values(2, 3, 12))
+
+
+IN_PLACE = {
+    "a difference": lambda y, x: torch.sub(y, x),
+    "a copy": lambda y, x: y.clone(),
+}
+
+
+@needs_exact_sums
+@pytest.mark.xfail(
+    reason="what int8 changes in place, and did not make, keeps its float32 values or is not rounded at all"
+)
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place_on_values_that_were_not_made_in_int8(name):
+    def body(m, x):
+        y = IN_PLACE[name](m.first(x), x)
+        y.relu_()
+        return m.last(y) + torch.tanh(y)
+
+    torch.manual_seed(0)
+    check(Program(body, first=nn.Linear(12, 12), last=nn.Linear(12, 12)), values(5, 12))
 
 
 def test_behind_a_convolution():

@@ -77,7 +77,7 @@ def test_an_entry_that_somebody_broke_is_refused_by_name(change: str, path: Path
 def test_an_empty_recipe_is_no_recipe_for_inference(path: Path) -> None:
     path.write_text("[]")
     conf = ipex.AmpConf(torch.int8, path)
-    with pytest.raises(RuntimeError, match="E403 .*calibrate first"):
+    with pytest.raises(RuntimeError, match=r"E403 .*calibrate first"):
         infer(conf, made(Plain), image())
     with pytest.raises(RuntimeError, match="E403"):
         conf.save(path)
@@ -100,7 +100,7 @@ def test_fewer_entries_than_before_are_all_there_is() -> None:
     model = made(Plain)
     conf = calibrated(model, [image()])
     conf.calibration.replace(conf.calibration.entries()[:3])
-    with pytest.raises(RuntimeError, match="E402 entry 0 .*the program runs MaxPooling"):
+    with pytest.raises(RuntimeError, match=r"E402 entry 0 .*the program runs MaxPooling"):
         infer(conf, model, image())
 
 

@@ -39,7 +39,12 @@ def test_nothing_quantized_is_float32(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "x",
-    [image()[:1], image(1, size=21), image(2).contiguous(memory_format=torch.channels_last), image(3, size=40)[..., ::2]],
+    [
+        image()[:1],
+        image(1, size=21),
+        image(2).contiguous(memory_format=torch.channels_last),
+        image(3, size=40)[..., ::2],
+    ],
     ids=["one", "larger", "channels last", "strided"],
 )
 def test_a_recipe_serves_other_shapes_and_layouts(x: Tensor) -> None:
@@ -77,7 +82,11 @@ def test_every_algorithm_gives_a_recipe(algorithm: str) -> None:
 INT8 = ipex.AmpConf(torch.int8)
 BF16 = ipex.AmpConf(torch.bfloat16)
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "training": (lambda: ipex.AutoMixPrecision(INT8, running_mode="training"), ValueError, "E103 .*inference with .*int8"),
+    "training": (
+        lambda: ipex.AutoMixPrecision(INT8, running_mode="training"),
+        ValueError,
+        "E103 .*inference with .*int8",
+    ),
     "Inference": (lambda: ipex.AutoMixPrecision(INT8, running_mode="Inference"), ValueError, "E103"),
     "mode None": (lambda: ipex.AutoMixPrecision(INT8, running_mode=None), ValueError, "E103"),  # type: ignore[arg-type]
     "calibration of bfloat16": (lambda: ipex.AutoMixPrecision(BF16, "calibration"), ValueError, "E103"),

@@ -1,8 +1,8 @@
-"""Blocks of int8: nested, decorating, used again, left by exceptions, shared by threads; what holds values between them."""
+"""Blocks of int8 inside of others, others inside of them, and values that go from one to the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,9 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
 
 import torch_ipex_device as ipex
+
 from .models import (
-    Gated,
     Plain,
-    Residual,
-    Twice,
     assert_near,
     calibrate,
     calibrated,
@@ -26,7 +24,6 @@ from .models import (
     made,
     names,
     same_bits,
-    scales,
 )
 
 BF16, NONE = ipex.AmpConf(torch.bfloat16), ipex.AmpConf(None)
@@ -39,9 +36,6 @@ def nothing_stays() -> Iterator[None]:
     yield
     assert ipex.get_auto_mix_precision() is None
     assert not module_hooks._global_forward_hooks and not module_hooks._global_forward_pre_hooks
-
-
-# Nesting.
 
 
 def test_the_innermost_context_counts_and_int8_resumes() -> None:
@@ -152,144 +146,3 @@ def test_the_process_mode_counts_outside_only() -> None:
         assert ipex.get_auto_mix_precision() == torch.bfloat16
     finally:
         ipex.enable_auto_mixed_precision(None)
-
-
-# Several forwards.
-
-
-def test_several_forwards_in_one_block() -> None:
-    model, conf = made(Residual), ipex.AmpConf(torch.int8)
-    expected = [float32(model, x) for x in BATCHES]
-    with torch.no_grad(), ipex.AutoMixPrecision(conf, running_mode="calibration"):
-        results = [model(x) for x in BATCHES]
-    assert same_bits(results, expected)
-    assert scales(conf) == scales(calibrated(model, BATCHES))
-    low = [infer(conf, model, x) for x in BATCHES]
-    with torch.no_grad(), ipex.AutoMixPrecision(conf):
-        assert same_bits([model(x) for x in BATCHES], low)
-
-
-def test_two_models_in_one_block(tmp_path: Path) -> None:
-    one, two = made(Plain), made(Gated, 1)
-
-    def both(x: Tensor) -> Tensor:
-        return torch.cat([one(x), two(x)], 1)
-
-    expected, conf = [float32(both, x) for x in BATCHES], ipex.AmpConf(torch.int8)
-    assert same_bits(calibrate(conf, both, BATCHES), expected)
-    conf.save(tmp_path / "recipe.json")
-    for each in (conf, ipex.AmpConf(torch.int8, tmp_path / "recipe.json")):
-        for x, y in zip(BATCHES, expected, strict=True):
-            assert_near(infer(each, both, x), y)
-        for model in (two, one):  # their places are known by now
-            assert_near(infer(each, model, BATCHES[0]), float32(model, BATCHES[0]))
-
-
-def test_programs_without_modules(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    weights = [torch.randn(8, 3, 3, 3).to("ipex"), torch.randn(8, 8, 3, 3).to("ipex"), torch.randn(10, 8).to("ipex")]
-
-    def program(x: Tensor) -> Tensor:
-        x = F.relu(F.conv2d(x, weights[0]))
-        return F.linear(F.relu(F.conv2d(x, weights[1])).mean((2, 3)), weights[2])
-
-    conf = calibrated(program, BATCHES)
-    conf.save(tmp_path / "recipe.json")
-    assert {entry.module for entry in conf.calibration.entries()} == {None}
-    for each in (conf, ipex.AmpConf(torch.int8, tmp_path / "recipe.json")):
-        for x in BATCHES:
-            assert_near(infer(each, program, x), float32(program, x))
-
-
-# Other ways in and out.
-
-
-def test_decorated_functions_and_generators() -> None:
-    model, conf = made(Plain), ipex.AmpConf(torch.int8)
-    expected = [float32(model, x) for x in BATCHES]
-
-    def run(x: Tensor, depth: int) -> Tensor:
-        return model(x) if depth == 0 else decorated(x, depth - 1)
-
-    def each() -> Iterator[Tensor]:
-        for x in BATCHES:
-            assert ipex.get_auto_mix_precision() == torch.int8
-            yield model(x)
-
-    with torch.no_grad():
-        decorated = ipex.AutoMixPrecision(conf, running_mode="calibration")(run)
-        results = [decorated(x, 2) for x in BATCHES]
-        for y in ipex.AutoMixPrecision(conf, running_mode="calibration")(each)():
-            assert ipex.get_auto_mix_precision() is None
-            results.append(y)
-        assert same_bits(results, expected * 2)
-        assert scales(conf) == scales(calibrated(model, BATCHES))
-        low = [infer(conf, model, x) for x in BATCHES]
-        decorated = ipex.AutoMixPrecision(conf)(run)
-        assert same_bits([decorated(x, 2) for x in BATCHES], low)
-        assert same_bits(list(ipex.AutoMixPrecision(conf)(each)()), low)
-
-
-def test_one_object_may_be_used_again_and_inside_itself() -> None:
-    model, conf = made(Plain), ipex.AmpConf(torch.int8)
-    calibration, inference = ipex.AutoMixPrecision(conf, "calibration"), ipex.AutoMixPrecision(conf)
-    results = []
-    with torch.no_grad():
-        for x in BATCHES:
-            with calibration:
-                results.append(model(x))
-        low = [infer(conf, model, x) for x in BATCHES]
-        for x, expected in zip(BATCHES, low, strict=True):
-            with inference, inference:
-                assert same_bits(model(x), expected)
-        with inference:
-            with inference:
-                model(BATCHES[0])
-            assert same_bits(model(BATCHES[1]), low[1])
-    assert same_bits(results, [float32(model, x) for x in BATCHES])
-
-
-class Failing(nn.Module):
-    """Raises after a part of its operators, if it is to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body, self.out = Twice(), nn.Conv2d(8, 4, 1)
-        self.fails = False
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.body(x)
-        if self.fails:
-            raise KeyError
-        return self.out(x)
-
-
-def fail(model: Failing, call: Callable[[Tensor], Tensor]) -> None:
-    """Runs half of the model."""
-    model.fails = True
-    with pytest.raises(KeyError):
-        call(BATCHES[0])
-    model.fails = False
-
-
-@pytest.mark.parametrize("way", ["module", "forward"])
-def test_a_failed_forward_leaves_the_next_one_right(way: str) -> None:
-    model, conf = made(Failing), ipex.AmpConf(torch.int8)
-    call = model if way == "module" else model.forward
-    results = []
-    with torch.no_grad(), ipex.AutoMixPrecision(conf, running_mode="calibration"):
-        for x in BATCHES:
-            fail(model, call)
-            results.append(call(x))
-    assert same_bits(results, [float32(model, x) for x in BATCHES])
-    assert scales(conf) == scales(calibrated(call, BATCHES))
-    low = [infer(conf, call, x) for x in BATCHES]
-    assert_near(low[0], float32(model, BATCHES[0]))
-    with torch.no_grad(), ipex.AutoMixPrecision(conf):
-        for x, expected in zip(BATCHES, low, strict=True):
-            fail(model, call)
-            fail(model, call)
-            assert same_bits(call(x), expected)
-    with pytest.raises(KeyError), torch.no_grad(), ipex.AutoMixPrecision(conf):
-        model.fails = True
-        call(BATCHES[0])

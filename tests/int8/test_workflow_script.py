@@ -82,7 +82,7 @@ def test_recipe_of_script_serves_the_eager_module(tmp_path: Path) -> None:
 def test_frozen_script_has_no_batch_norm_so_that_the_eager_recipe_is_refused() -> None:
     model = made(Plain)
     conf = calibrated(model, BATCHES)
-    with pytest.raises(RuntimeError, match="E402 entry 1 of the recipe is BatchNorm .*the program runs Relu"):
+    with pytest.raises(RuntimeError, match=r"E402 entry 1 of the recipe is BatchNorm .*the program runs Relu"):
         infer(conf, WAYS["frozen"](model), BATCHES[0])
     assert "BatchNorm" not in names(calibrated(WAYS["frozen"](model), BATCHES))
     assert_near(infer(conf, model, BATCHES[0]), float32(model, BATCHES[0]))
@@ -113,18 +113,7 @@ class Layers(nn.Module):
 
 
 @pytest.mark.parametrize("way", ["traced", "frozen", "loaded"])
-@pytest.mark.parametrize(
-    "factory",
-    [
-        Layers,
-        pytest.param(
-            Plain,
-            marks=pytest.mark.xfail(
-                strict=True, reason="torch.jit.trace takes the result of a convolution for a constant"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("factory", [Layers, Plain])
 def test_traces_calibrate_and_infer(way: str, factory: Callable[[], nn.Module], tmp_path: Path) -> None:
     model = made(factory)
     trace = torch.jit.trace(model, BATCHES[0], check_trace=False)
@@ -145,7 +134,6 @@ def test_traces_calibrate_and_infer(way: str, factory: Callable[[], nn.Module], 
             assert_near(infer(loaded, trace, x), y)
 
 
-@pytest.mark.xfail(strict=True, reason="aten::_convolution, which traces on the CPU call, is not there on ipex")
 def test_a_trace_from_the_cpu_runs() -> None:
     model = made(Plain)
     expected = float32(model, BATCHES[1])

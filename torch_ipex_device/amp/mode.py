@@ -17,7 +17,7 @@ from torch_ipex_device.int8.calibration import Calibration, require_entries
 from torch_ipex_device.int8.modules import Watch
 from torch_ipex_device.int8.scales import ALGORITHMS
 
-_MODES = {torch.int8: ("calibration", "inference")}
+_MODES: dict[torch.dtype | None, tuple[str, ...]] = {torch.int8: ("calibration", "inference")}
 _OTHER_MODES = ("inference", "training")
 _ACCEPTED = "torch.bfloat16, torch.int8 or None"
 
@@ -161,9 +161,7 @@ class AutoMixPrecision(_DecoratorContextManager):
 
     def _start_int8(self) -> tuple[_C.Int8Run, Watch]:
         calibration = self.conf.calibration
-        if self.running_mode == "calibration":
-            calibration.expect_changes()
-        else:
+        if self.running_mode == "inference":
             require_entries(calibration)
         run = _C.Int8Run(calibration.native, self.running_mode == "calibration")
         watch = Watch(run, calibration)

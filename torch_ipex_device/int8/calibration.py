@@ -27,14 +27,14 @@ SELECTS = ("MaxPooling",)
 """Names of operators whose results are some of their inputs: these keep their scale."""
 
 
-LEAST_SQNR = 22.0
+LEAST_SQNR = 24.0
 """In dB: what an input that is rounded to int8 has to keep, or its operator stays in float32 unless somebody says otherwise."""
 
 
 class Calibration:
     """The entries of a recipe, in C++ for the operators and here for people.
 
-    Scales follow from statistics lazily, when somebody asks for them. Entries that were read from a file keep what people
+    A copy, or one that was pickled, has the entries, not what calibration saw. Scales follow from statistics lazily, when somebody asks for them. Entries that were read from a file keep what people
     may edit (`algorithm`, `weight_granularity`, `quantized`, the uint8 flags).
 
     Args:
@@ -56,29 +56,39 @@ class Calibration:
         self._algorithm = algorithm
         self._entries: list[Entry] = []
         self._loaded: list[Entry] = []
-        self._is_stale = False
+        self._calibrations = 0  # of which the entries know
         if path is not None:
             self._loaded = recipe.load(path)
             self._use(self._loaded)
 
-    def expect_changes(self) -> None:
-        """Says that operators are about to be calibrated."""
-        self._is_stale = True
+    def __getstate__(self) -> dict[str, Any]:
+        return {"algorithm": self._algorithm, "entries": self.entries()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(None, state["algorithm"])  # type: ignore[misc]
+        self._loaded = state["entries"]
+        self._use(self._loaded)
 
     def entries(self) -> list[Entry]:
         """The entries now, with scales from everything that calibration saw."""
-        if self._is_stale:
+        calibrations = self.native.calibrations
+        if calibrations != self._calibrations:
             seen = self.native.entries()
             made: list[Entry] = []
             for number, given in enumerate(seen):
                 made.append(self._entry(number, given, made))
             self._use(made)
-            self._is_stale = False
+            self._calibrations = calibrations
         return self._entries
 
     def replace(self, entries: Sequence[Entry]) -> None:
-        """Makes `entries`, edited ones of `entries()`, the recipe."""
-        self._loaded = list(entries)
+        """Makes `entries`, edited ones of `entries()`, the recipe.
+
+        Raises:
+            ValueError: E401, an entry is not valid; the recipe stays as it is.
+        """
+        self._loaded = recipe.check(entries, "AmpConf")
+        self._calibrations = self.native.calibrations
         self._use(self._loaded)
 
     def _use(self, entries: list[Entry]) -> None:
@@ -143,7 +153,7 @@ def _reason_for_float(
     if not any(values.updates for values in outputs):
         return "calibration saw no finite value"
     if seen["name"].startswith(MULTIPLIES):
-        sqnr = expected_sqnr(inputs[0], scales[0][0])
+        sqnr = expected_sqnr(inputs[0], *scales[0])
         return None if sqnr >= LEAST_SQNR else f"int8 would keep {sqnr:.1f} dB of its input, below {LEAST_SQNR:g}"
     follows = bool(seen["sources"]) and all(source >= 0 and before[source].quantized for source in seen["sources"])
     return None if follows else "it reads what is not computed in int8"

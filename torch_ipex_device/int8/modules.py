@@ -6,6 +6,7 @@ and in inference until each entry of the recipe has met its weights, which ident
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -31,6 +32,7 @@ class Watch:
         self._calls: list[torch.nn.Module] = []
         self._names: dict[torch.nn.Module, str] = {}
         self._is_on = False
+        self._is_new = False  # whether the outermost module was never called before
 
     def start(self) -> None:
         """Begins to follow the calls of this thread, if anybody needs it."""
@@ -51,6 +53,7 @@ class Watch:
         if not self._calls:
             self._names = {each: name for name, each in module.named_modules()}
             beginnings = self._calibration.beginnings
+            self._is_new = module not in beginnings
             if module not in beginnings:
                 at_end = self._run.position >= len(self._calibration.native) and not self._run.calibrates
                 beginnings[module] = 0 if at_end else self._run.position
@@ -58,17 +61,20 @@ class Watch:
         self._calls.append(module)
         self._tell()
 
-    def leave(self) -> None:
+    def leave(self, failed: bool) -> None:
         """The module that was called last has returned, or raised."""
         if self._calls:
-            self._calls.pop()
+            module = self._calls.pop()
+            if not self._calls and failed and self._is_new:
+                self._calibration.beginnings.pop(module, None)  # perhaps it does not begin there
         self._tell()
         if not self._calls and not self._run.calibrates and self._calibration.native.is_bound:
             self.stop()
 
     def _tell(self) -> None:
         if not self._calls:
-            return self._run.set_module(False, None)
+            self._run.set_module(False, None)
+            return
         module = self._calls[-1]
         is_script = isinstance(module, torch.jit.ScriptModule)  # the modules inside of it make no calls
         self._run.set_module(True, None if is_script else self._names.get(module))
@@ -112,4 +118,23 @@ def _before(module: torch.nn.Module, args: Any) -> None:
 def _after(module: torch.nn.Module, args: Any, result: Any) -> None:
     watches = _stack()
     if watches:
-        watches[-1].leave()
+        watches[-1].leave(failed=result is None)
+
+
+def locate() -> str | None:
+    """Returns the path of the module whose operator runs in this thread, from the frames of its calls; None: unknown.
+
+    Without hooks: for an operator with weights that nobody knows.
+    """
+    calls = []
+    frame = sys._getframe()
+    while (back := frame.f_back) is not None:
+        frame = back
+        if frame.f_code is torch.nn.Module._call_impl.__code__:
+            calls.append(frame.f_locals["self"])
+    if not calls or isinstance(calls[0], torch.jit.ScriptModule):
+        return None
+    return {each: name for name, each in calls[-1].named_modules()}.get(calls[0])
+
+
+_C.set_int8_locator(locate)

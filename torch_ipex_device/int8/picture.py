@@ -51,7 +51,7 @@ def draw(report: Report, path: str | os.PathLike[str]) -> None:
     noise, time = figure.subplots(1, 2, sharey=True)
     labels = [f"{layer.id}  {layer.name}  {layer.module or ''}".rstrip() for layer in report.layers]
     noise.set_yticks(places, labels, fontsize=7)
-    noise.invert_yaxis()
+    noise.set_ylim(count - 0.5, -0.5)  # the first entry on top
     noise.barh(places, [_finite(layer.own_sqnr_db) for layer in report.layers], color=_ALONE, label="alone in int8")
     noise.plot(
         [_finite(layer.sqnr_db) for layer in report.layers], places, ".-", color=_ALL, label="with all before it"

@@ -103,7 +103,7 @@ def save(path: str | os.PathLike[str], entries: Iterable[Entry]) -> None:
         >>> ipex.int8.save("recipe.json", entries)
     """
     where = os.fspath(path)
-    entries = validate([_object(entry, number, where) for number, entry in enumerate(entries)], where)
+    entries = check(entries, where)
     text = _text([_object(entry, number, where) for number, entry in enumerate(entries)])
     atomic.write(path, text.encode())
 
@@ -131,6 +131,19 @@ def validate(data: object, where: str) -> list[Entry]:
         raise error("E401", where, problem)
     assert isinstance(data, list)
     return [_entry(number, item) for number, item in enumerate(data)]
+
+
+def check(entries: Iterable[Entry], where: str) -> list[Entry]:
+    """Returns copies of entries that could be saved.
+
+    Args:
+        entries: in order of execution.
+        where: the file or function that an error names.
+
+    Raises:
+        ValueError: E401, an entry is not valid.
+    """
+    return validate([_object(entry, number, where) for number, entry in enumerate(entries)], where)
 
 
 def is_legacy(entries: Sequence[Entry]) -> bool:

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from torch_ipex_device.core.errors import error
+from torch_ipex_device.device.explain import explain
+from torch_ipex_device.device.forms import physical_form
 
 from . import layers
 from .calibration import REASON, Calibration
@@ -160,8 +162,7 @@ class Measured:
             scale, uint8 = entry.inputs_scale[given], entry.inputs_uint8_used[given]
             self._count_saturated(call.entry, index, sample(tensor), scale, uint8)
         if entry.quantized:
-            alone = alone(self.in_int8, self.entries, call)
-            self._own[call.entry].add(values, sample(alone))
+            self._own[call.entry].add(values, sample(alone(self.in_int8, self.entries, call)))
 
     def _count_saturated(self, number: int, place: int, values: Tensor, scale: float, uint8: bool) -> None:
         counts = self._saturated.setdefault((number, place), [0, 0])
@@ -190,7 +191,6 @@ def times(
 ) -> tuple[dict[str, dict[int, Latency]], dict[str, float]]:
     """Least latencies of entries, and of whole forwards, in each precision."""
     from torch_ipex_device.amp.mode import AmpConf, AutoMixPrecision  # imports this package
-    from torch_ipex_device.device.explain import explain
 
     blocks: dict[str, Callable[[], Any]] = {
         "float32": lambda: AutoMixPrecision(AmpConf(None)),
@@ -212,6 +212,4 @@ def times(
 
 
 def _is_held_in_int8(tensor: Tensor) -> bool:
-    from torch_ipex_device.device.forms import physical_form
-
     return tensor.device.type == "ipex" and physical_form(tensor).dtype in ("Char", "Byte")

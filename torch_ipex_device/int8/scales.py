@@ -90,15 +90,16 @@ def scale_of(statistics: Statistics, algorithm: str, percentile: float = 99.99) 
     return (255 if uint8 else 127) / max(threshold, 255 * _FLOAT32.tiny), uint8
 
 
-def expected_sqnr(statistics: Statistics, scale: float) -> float:
-    """Returns the power of a tensor over that of its rounding errors, in dB, as far as calibration can tell.
+def expected_sqnr(statistics: Statistics, scale: float, uint8: bool) -> float:
+    """Returns the power of a tensor over that of its quantisation errors, in dB, as far as calibration can tell.
 
     Errors of rounding are taken as evenly distributed over a step, so their power is 1 / (12 scale^2); values that saturate
-    are not counted.
+    err by what they exceed the range.
 
     Args:
         statistics: what calibration saw, with a histogram.
         scale: quantisation steps per unit.
+        uint8: whether the tensor is held in uint8, else in int8.
 
     Returns:
         Infinity for a tensor of zeros, and without a histogram.
@@ -110,8 +111,9 @@ def expected_sqnr(statistics: Statistics, scale: float) -> float:
     if not len(counts) or counts.sum() == 0 or statistics.range == 0:
         return math.inf
     middles = (torch.arange(len(counts), dtype=torch.float64, device="cpu") + 0.5) * (statistics.range / len(counts))
-    power = ((counts * middles.square()).sum() / counts.sum()).item()
-    return 10 * math.log10(power * 12 * scale * scale)
+    excess = (middles - (255 if uint8 else 127) / scale).clamp(min=0)
+    power, clipping = ((counts * each.square()).sum().item() / counts.sum().item() for each in (middles, excess))
+    return 10 * math.log10(power / (clipping + 1 / (12 * scale * scale)))
 
 
 def _min_max(statistics: Statistics, percentile: float) -> float:

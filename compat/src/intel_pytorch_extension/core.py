@@ -113,9 +113,12 @@ def is_bf16_dil_tensor(tensor: torch.Tensor) -> bool:
 
 
 def is_fp32_dil_tensor(tensor: torch.Tensor) -> bool:
-    """Returns whether the storage is in a float32 physical form; False in this version."""
+    """Returns whether an ipex tensor holds float32 values that its plain bytes do not hold."""
     _require_tensor("is_fp32_dil_tensor", tensor)
-    return False
+    if tensor.device.type != "ipex":
+        return False
+    form = torch_ipex_device.physical_form(tensor)
+    return not form.plain and form.dtype == "Float" and form.quantized_dtype is None
 
 
 def get_dil_tensor_sizes(tensor: torch.Tensor) -> list[int]:
