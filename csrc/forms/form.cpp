@@ -200,7 +200,7 @@ void Form::close_quantized(c10::StorageImpl& storage) {
   bound = open->compute(storage, target, has_dependents());
   finished_ = std::move(open);
   quantized.emplace(Quantized{*due, target.plain, target.layout, std::move(buffer)});
-  only_quantized = true;
+  only_quantized = is_rounded = true;
   physical.reset();
 }
 
@@ -209,7 +209,7 @@ void Form::drop_floats() {
     retired_.push_back(std::move(physical->owner)); // somebody may be reading them
   physical.reset();
   plain = false;
-  only_quantized = true;
+  only_quantized = is_rounded = true;
   bound = quantized->as.bound();
 }
 
@@ -332,6 +332,7 @@ void Form::drop_copies() {
   if (!only_quantized)
     quantized.reset();
   due.reset();
+  is_rounded = false;
   origin = {};
   packed.clear();
   read_once.clear();
@@ -351,8 +352,10 @@ void materialize(c10::StorageImpl* storage) {
   form->make_plain(*storage);
   const auto due = form->due; // looking at values does not change how they are read later
   const Origin origin = form->origin;
+  const bool is_rounded = form->is_rounded;
   form->drop_copies();
   form->due = due;
+  form->is_rounded = is_rounded;
   form->origin = origin;
   form->releasable = false; // whoever asked may keep the pointer
   form->exposed = true;

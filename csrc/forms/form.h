@@ -190,6 +190,7 @@ class Form {
   c10::Storage wide;
   std::optional<Quantized> quantized;
   bool only_quantized = false; // no float32 values
+  bool is_rounded = false; // the values, in whatever type, are those of int8
   std::optional<Quantization> due; // of a result of an operator in int8: how a kernel that reads int8 rounds it
   Origin origin;
   bool computed_narrow = false; // the values were last computed in bfloat16, whatever there is of them now

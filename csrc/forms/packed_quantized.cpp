@@ -11,12 +11,16 @@
 #include "forms/quantization.h"
 #include "forms/reorder.h"
 #include "forms/statistics.h"
+#include "onednn/engine.h"
 
 namespace ipex::forms {
 
 namespace {
 
-constexpr float kMost = 127;
+// The largest weight. Without instructions for it, two products are added in 16 bits: 2 * 255 * 64 would saturate.
+float largest_weight() {
+  return onednn::has_int8_instructions() ? 127 : 63;
+}
 
 float largest_magnitude(const float* values, int64_t count) {
   float largest = 0;
@@ -30,7 +34,7 @@ float largest_magnitude(const float* values, int64_t count) {
 
 // What magnitudes up to `largest` are multiplied by.
 float scale_of(float largest) {
-  const float scale = kMost / largest;
+  const float scale = largest_weight() / largest;
   return std::isfinite(scale) ? scale : 1; // zeros, or nearly
 }
 

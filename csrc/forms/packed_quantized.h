@@ -9,7 +9,7 @@ namespace ipex::forms {
 
 // `weights`, seen as `tensor` (float32; its first dimensions, two of them when it has `groups`, are the output channels),
 // quantised and in the layout `wanted` (s8). The buffer's `scales` say what values were multiplied by: 127 / max|w| per
-// output channel or for all, 1 where there are zeros only. The copy stays on the storage as in pack(). Nothing when a weight
+// output channel or for all (63 / max|w| on processors without instructions for int8), 1 where there are zeros only. The copy stays on the storage as in pack(). Nothing when a weight
 // is not finite. Throws E301.
 std::optional<PackedWeights> pack_quantized(
     const at::Tensor& weights,

@@ -125,7 +125,7 @@ bool is_unrounded(const at::Tensor& tensor) {
   if (form == nullptr)
     return false;
   const Form::Lock lock(*form);
-  return form->due && !form->only_quantized;
+  return form->due && !form->is_rounded;
 }
 
 Origin origin(const at::Tensor& tensor) {
@@ -159,6 +159,7 @@ void set_due(const at::Tensor& tensor, const std::optional<Quantization>& due, b
   if (is_new && is_fresh)
     form->exposed = false;
   form->due = is_whole(tensor) ? due : std::nullopt;
+  form->is_rounded = form->only_quantized;
   if (due)
     Form::watch(storage);
 }
@@ -184,7 +185,8 @@ Operand read_quantized(const at::Tensor& tensor, const Quantization& otherwise, 
       form->close(storage);
       const auto count = static_cast<int64_t>(storage.nbytes() / sizeof(float));
       // A small part of a large storage is not worth a copy of all, and what has an alias changes unseen.
-      const bool pays = 2 * tensor.numel() >= count && form->owner->aliases.load() <= 0 && is_float(*form);
+      const bool is_most = form->due || 2 * tensor.numel() >= count;
+      const bool pays = is_most && form->owner->aliases.load() <= 0 && is_float(*form);
       if (pays || form->only_narrow) {
         form->widen(storage);
         make_quantized(*form, storage, as);

@@ -60,7 +60,7 @@ void Observation::finish(const at::Tensor& result) {
   if (place_.is_end)
     look(recipe, output_statistics_, result);
   forms::set_origin(result, {&recipe, static_cast<int64_t>(place_.position)});
-  run_.last = result;
+  run_.last = result.storage();
 }
 
 Plan::Plan(Recipe& recipe, size_t position) {

@@ -108,9 +108,9 @@ std::shared_ptr<Run> this_run() {
 }
 
 void look_at_last(Run& run) {
-  const at::Tensor last = std::exchange(run.last, at::Tensor());
-  if (last.defined() && last.use_count() == 1 && last.storage().use_count() == 1)
-    forms::close(*last.storage().unsafeGetStorageImpl());
+  const c10::Storage last = std::exchange(run.last, c10::Storage());
+  if (last && last.use_count() == 1)
+    forms::close(*last.unsafeGetStorageImpl());
 }
 
 void begin_program(Run& run, size_t position) {

@@ -89,7 +89,7 @@ bool has_bfloat16_instructions() {
 }
 
 bool has_int8_instructions() {
-  return isa_includes(dnnl::cpu_isa::avx512_core_vnni);
+  return isa_includes(dnnl::cpu_isa::avx512_core_vnni) || isa_includes(dnnl::cpu_isa::avx2_vnni);
 }
 
 bool computes_bfloat16() {

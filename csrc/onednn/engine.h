@@ -30,7 +30,8 @@ bool supports(c10::ScalarType dtype);
 // Whether arithmetic in bfloat16 is faster than in float32 here: AVX512_BF16 or AMX.
 bool has_bfloat16_instructions();
 
-// Whether there are instructions for sums of products of int8: AVX512_VNNI or AMX.
+// Whether there are instructions for sums of products of int8: VNNI or AMX. Without them pairs of products are added in 16
+// bits and may saturate.
 bool has_int8_instructions();
 
 // Whether convolutions and products of bfloat16 run as such: with these instructions or, slowly, by emulation if that was

@@ -28,7 +28,8 @@ ChannelFactors::ChannelFactors(const QuantizedOperands& operands)
       bias(operands.bias) {
   const auto& scales = operands.weights.buffer->scales;
   for (size_t c = 0; c < factors.size(); ++c)
-    factors[c] = 1 / (operands.src.operand.scale * scales[scales.size() == 1 ? 0 : c]);
+    factors[c] = static_cast<float>(
+        1 / (static_cast<double>(operands.src.operand.scale) * scales[scales.size() == 1 ? 0 : c]));
 }
 
 bool ChannelFactors::take(const PostOp& step) {
