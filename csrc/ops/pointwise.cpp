@@ -300,6 +300,8 @@ bool pointwise_into(const Pointwise& call, const at::Tensor& dst, Sources src) {
     if (const auto layout = fusion::open_layout(dst))
       if (auto step = post_op(call, src, 0, *layout); step && fusion::extend_in_place(dst, std::move(*step)))
         return true;
+  if (int8::active() && src.size() > 1 && src[1]->storage().is_alias_of(dst.storage()))
+    forms::read_due(*src[1]); // rounds it, and so what is written
   c10::SmallVector<forms::Operand, 3> operands;
   for (const at::Tensor* tensor : src)
     operands.push_back(tensor->storage().is_alias_of(dst.storage()) ? forms::Operand{} : read_rounded(*tensor));

@@ -7,6 +7,7 @@
 #include "forms/operand.h"
 #include "forms/quantized.h"
 #include "forms/storage.h"
+#include "fusion/post_op.h"
 #include "ops/convert.h"
 #include "ops/pooling.h"
 #include "ops/pooling_windows.h"
@@ -167,12 +168,13 @@ at::Tensor average_pool_backward(
 }
 
 std::tuple<at::Tensor, at::Tensor> max_pool(const PoolCall& call, const at::Tensor& self, bool with_indices) {
-  if (const int8::Turn* turn = int8::turn(); turn != nullptr && call.dtype == at::kFloat) {
-    if (!with_indices)
-      return {quantized_max_pool(*turn, call, self), at::Tensor()};
-    forms::read_quantized(self, turn->input(0), {}); // rounds what is due: indices are those of the rounded values
-  }
-  const auto src = forms::read_as(self, forms::channels_last_strides(self.sizes()));
+  const auto order = forms::channels_last_strides(self.sizes());
+  const int8::Turn* turn = call.dtype == at::kFloat ? int8::turn() : nullptr;
+  if (turn != nullptr && !with_indices)
+    return {quantized_max_pool(*turn, call, self), at::Tensor()};
+  // With indices: those of the rounded values.
+  const auto src = turn != nullptr ? fusion::as_float(forms::read_quantized(self, turn->input(0), order))
+                                   : forms::read_as(self, order);
   const auto dst = result(self, call.dst_sizes);
   const int64_t channels = call.channels, width = call.axes[2].out;
   const auto strides = pool_strides(self, call.dst_sizes);

@@ -101,7 +101,6 @@ def test_threads_change_no_values(uint8, is_fused):
     assert all(map(torch.equal, results[:3], results[3:]))
 
 
-@pytest.mark.xfail(not EXACT, reason="without VNNI pairs of products of signed inputs saturate")
 def test_signed_inputs_are_multiplied_well_enough():
     torch.manual_seed(0)
     model = Program(lambda m, x: m.layer(x), layer=nn.Linear(20, 13))

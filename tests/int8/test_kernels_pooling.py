@@ -120,7 +120,6 @@ def test_maximum_in_another_scale(name, from_uint8, to_uint8):
     check(behind_a_convolution(name, from_uint8, 5), values(2, 5, *sizes_of(name)), edit)
 
 
-@pytest.mark.xfail(reason="with indices values are taken as float32 when no operator in int8 made them")
 @pytest.mark.parametrize("name", ["2d, adaptive max, one", "3d, max"])
 def test_maximum_with_indices_reads_rounded_values(name):
     check(Program(lambda m, x: POOLS[name](x)), values(2, 5, *sizes_of(name)), multiplies=False)

@@ -147,7 +147,6 @@ def test_huge_and_tiny_values(name, of, size):
     check(only(layer), lambda number: inputs(number) * factor)
 
 
-@pytest.mark.xfail(reason="the product of two scales overflows, and results are zeros")
 @pytest.mark.parametrize("name", LAYERS)
 def test_values_near_the_smallest(name):
     make, inputs = LAYERS[name]

@@ -46,12 +46,7 @@ class Branching(nn.Module):
 
 @pytest.mark.parametrize(
     "is_known",
-    [
-        False,
-        pytest.param(
-            True, marks=pytest.mark.xfail(strict=True, reason="paths are not looked at once weights are known")
-        ),
-    ],
+    [False, True],
     ids=["fresh", "used"],
 )
 def test_another_branch_with_the_same_shapes_is_refused(is_known: bool, tmp_path: Path) -> None:
@@ -88,7 +83,6 @@ def test_a_recipe_of_another_model_is_refused_and_names_both(others: type[nn.Mod
     assert_near(infer(conf, model, image()), float32(model, image()))
 
 
-@pytest.mark.xfail(strict=True, reason="where a model begins is remembered although it was refused there")
 def test_models_in_the_wrong_order_are_refused_and_then_right(tmp_path: Path) -> None:
     one, two, x = made(Plain), made(Gated), image()
 

@@ -36,17 +36,7 @@ BATCHES = [image(seed) for seed in range(3)]
 AGAIN = ("Residual", "Twice", "Shared")
 """Models that call a layer twice in a forward."""
 
-INSTANCES = [
-    pytest.param(
-        name,
-        marks=pytest.mark.xfail(
-            strict=True, reason="entries of one layer are bound to another instance one by one: E402"
-        )
-        if name in AGAIN
-        else (),
-    )
-    for name in ("Plain", "InPlace", *AGAIN)
-]
+INSTANCES = ("Plain", "InPlace", *AGAIN)
 
 
 @pytest.mark.parametrize("name", INSTANCES)

@@ -87,7 +87,6 @@ def test_recipe_with_compound_names_runs_separate_operators(tmp_path: Path) -> N
         assert 30 < sqnr(infer(conf, model, x), float32(model, x)) < 80
 
 
-@pytest.mark.xfail(reason="values between the operators of a compound entry count as its inputs and results")
 def test_calibration_of_compound_names_observes_the_ends(tmp_path: Path) -> None:
     model, batches = made(Chains), [image(seed) for seed in range(3)]
     data = old_chains(tmp_path / "old.json", model, batches)
