@@ -156,7 +156,7 @@ void init_int8(py::module_& module) {
           py::arg("calibrates"))
       .def_readonly("calibrates", &Run::calibrates)
       .def_readonly("position", &Run::position)
-      .def("look_at_last", &int8::look_at_last)
+      .def("look_at_last", [](Run& run) { int8::look_at_last(run, /*although_held=*/true); })
       .def("begin", [](Run& run, size_t position) { int8::begin_program(run, position); }, py::arg("position"))
       .def(
           "set_module",

@@ -102,7 +102,7 @@ struct Call<Op, Result(Args...)> {
     const auto tensors = inputs(args...);
     const at::Tensor weight = weight_of(args...);
     if (run.calibrates)
-      look_at_last(run);
+      look_at_last(run, /*although_held=*/false);
     const Place place = next_entry(run, kind, signature(run, tensors.front(), weight), weight, tensors.size());
     const Inside inside(run);
     return run.calibrates ? calibrate(run, place, tensors, kernel, std::forward<Args>(args)...)

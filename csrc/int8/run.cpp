@@ -97,8 +97,6 @@ Run* running() {
 }
 
 std::shared_ptr<Run> exchange_run(std::shared_ptr<Run> run) {
-  if (own_run)
-    look_at_last(*own_run);
   detail::run = run.get();
   return std::exchange(own_run, std::move(run));
 }
@@ -107,13 +105,14 @@ std::shared_ptr<Run> this_run() {
   return own_run;
 }
 
-void look_at_last(Run& run) {
+void look_at_last(Run& run, bool although_held) {
   const c10::Storage last = std::exchange(run.last, c10::Storage());
-  if (last && last.use_count() == 1)
+  if (last && (although_held || last.use_count() == 1))
     forms::close(*last.unsafeGetStorageImpl());
 }
 
 void begin_program(Run& run, size_t position) {
+  look_at_last(run, /*although_held=*/true);
   run.position = position;
   run.part = 0;
   const std::lock_guard lock(run.recipe->mutex);
@@ -224,7 +223,8 @@ Place next_entry(Run& run, const Kind& kind, Signature signature, const at::Tens
       !entries.empty(), E403, "AutoMixPrecision", "got a recipe without entries; calibrate first, or load a recipe");
   if (run.position >= entries.size())
     run.position = 0; // the program again
-  if (!run.knows_modules && is_other(entries[run.position], weights) && !is_known(recipe, weights) && locator()) {
+  const bool had_others = entries[run.position].has_weights && weights && !is_known(recipe, weights);
+  if (had_others && !run.knows_modules && locator()) {
     lock.unlock(); // who asks for entries holds Python's lock
     signature.module = locator()();
     lock.lock();

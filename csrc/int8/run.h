@@ -42,8 +42,8 @@ IPEX_API std::shared_ptr<Run> this_run();
 // Replaces the run of this thread, and returns the one before.
 IPEX_API std::shared_ptr<Run> exchange_run(std::shared_ptr<Run> run);
 
-// Computes the last result of calibration if it was dropped unread, and forgets it.
-IPEX_API void look_at_last(Run& run);
+// Computes the last result of calibration if it was dropped unread or `although_held`, and forgets it.
+IPEX_API void look_at_last(Run& run, bool although_held);
 
 // A program begins at entry `position`: the outermost module is called.
 IPEX_API void begin_program(Run& run, size_t position);

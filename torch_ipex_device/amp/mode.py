@@ -176,7 +176,9 @@ class AutoMixPrecision(_DecoratorContextManager):
     ) -> None:
         before, before_run, watch = self._outer.states.pop()
         _C.exchange_amp_thread_mode(before)
-        _C.exchange_int8_run(before_run)
+        run = _C.exchange_int8_run(before_run)
+        if run is not None:
+            run.look_at_last()
         if watch is not None:
             watch.stop()
 

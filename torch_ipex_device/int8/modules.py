@@ -65,7 +65,7 @@ class Watch:
         """The module that was called last has returned, or raised."""
         if self._calls:
             module = self._calls.pop()
-            if not self._calls and failed and self._is_new:
+            if not self._calls and failed and self._is_new and not self._run.calibrates:
                 self._calibration.beginnings.pop(module, None)  # perhaps it does not begin there
         self._tell()
         if not self._calls and not self._run.calibrates and self._calibration.native.is_bound:
