@@ -129,17 +129,21 @@ bool is_bound(Recipe& recipe) {
 void init_int8(py::module_& module) {
   py::class_<Recipe, std::shared_ptr<Recipe>>(module, "Int8Recipe")
       .def(py::init([] { return std::make_shared<Recipe>(); }))
-      .def("__len__", [](Recipe& recipe) {
-        const std::lock_guard lock(recipe.mutex);
-        return recipe.entries.size();
-      })
+      .def(
+          "__len__",
+          [](Recipe& recipe) {
+            const std::lock_guard lock(recipe.mutex);
+            return recipe.entries.size();
+          })
       .def("entries", &entries)
       .def("set_entries", &set_entries, py::arg("entries"), py::arg("is_legacy"))
       .def_property_readonly("is_bound", &is_bound)
-      .def_property_readonly("calibrations", [](Recipe& recipe) {
-        const std::lock_guard lock(recipe.mutex);
-        return recipe.calibrations;
-      })
+      .def_property_readonly(
+          "calibrations",
+          [](Recipe& recipe) {
+            const std::lock_guard lock(recipe.mutex);
+            return recipe.calibrations;
+          })
       .def_property_readonly("is_legacy", [](Recipe& recipe) {
         const std::lock_guard lock(recipe.mutex);
         return recipe.is_legacy;
@@ -157,7 +161,8 @@ void init_int8(py::module_& module) {
       .def_readonly("calibrates", &Run::calibrates)
       .def_readonly("position", &Run::position)
       .def("look_at_last", [](Run& run) { int8::look_at_last(run, /*although_held=*/true); })
-      .def("begin", [](Run& run, size_t position) { int8::begin_program(run, position); }, py::arg("position"))
+      .def(
+          "begin", [](Run& run, size_t position) { int8::begin_program(run, position); }, py::arg("position"))
       .def(
           "set_module",
           [](Run& run, bool known, std::optional<std::string> path) {

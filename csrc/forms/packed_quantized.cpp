@@ -81,7 +81,14 @@ std::shared_ptr<Buffer> make(
   const c10::DataPtr rows = allocate(static_cast<size_t>(count));
   auto buffer = std::make_shared<Buffer>();
   const auto* values = static_cast<const float*>(plain.data);
-  if (!quantize_rows(values, channels, count / channels, per_channel, static_cast<int8_t*>(rows.get()), buffer->scales, buffer->sums))
+  if (!quantize_rows(
+          values,
+          channels,
+          count / channels,
+          per_channel,
+          static_cast<int8_t*>(rows.get()),
+          buffer->scales,
+          buffer->sums))
     return nullptr;
   buffer->nbytes = wanted.get_size();
   buffer->data = allocate(buffer->nbytes);

@@ -239,9 +239,7 @@ QuantizedResult make_quantized_result(
       true);
   Form::install_quantized(*storage.unsafeGetStorageImpl(), Quantized{as, plain, layout, buffer});
   auto tensor = at::detail::make_tensor<c10::TensorImpl>(
-      std::move(storage),
-      c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
-      c10::scalarTypeToTypeMeta(at::kFloat));
+      std::move(storage), c10::DispatchKeySet(c10::DispatchKey::PrivateUse1), c10::scalarTypeToTypeMeta(at::kFloat));
   tensor.unsafeGetTensorImpl()->set_sizes_and_strides(sizes, strides);
   return {std::move(tensor), buffer->data.get()};
 }

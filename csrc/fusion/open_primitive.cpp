@@ -193,10 +193,7 @@ Base::Base() {
   }
 }
 
-std::optional<Base::Done> Base::run_quantized(
-    void*,
-    const forms::Quantization&,
-    c10::ArrayRef<const PostOp*>) const {
+std::optional<Base::Done> Base::run_quantized(void*, const forms::Quantization&, c10::ArrayRef<const PostOp*>) const {
   return std::nullopt;
 }
 

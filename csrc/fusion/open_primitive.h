@@ -50,8 +50,10 @@ class Base {
 
   // The same followed by all of `steps`, written as int8. Nothing, with nothing written, when it does not do that: then run()
   // is called, and its values are rounded.
-  virtual std::optional<Done> run_quantized(void* dst, const forms::Quantization& as, c10::ArrayRef<const PostOp*> steps)
-      const;
+  virtual std::optional<Done> run_quantized(
+      void* dst,
+      const forms::Quantization& as,
+      c10::ArrayRef<const PostOp*> steps) const;
 
   std::string arguments; // for explain(), while it records
 };

@@ -127,9 +127,7 @@ bool PostOp::is_product() const {
   return is_mul(call);
 }
 
-bool PostOp::append_quantized_to(
-    onednn::Epilogue& epilogue,
-    std::vector<onednn::Argument>& arguments) const {
+bool PostOp::append_quantized_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>& arguments) const {
   const int index = epilogue.count;
   const auto algorithm = is_mul(call) ? algorithm::binary_mul : algorithm::binary_add;
   if (!(is_mul(call) || call.parameters[0] == 1) ||
@@ -141,15 +139,15 @@ bool PostOp::append_quantized_to(
 
 bool PostOp::is_homogeneous() const {
   const bool is_unary = kind == Kind::kUnary;
-  return is_unary && (call.function.run == vec::functions().relu.run || call.function.run == vec::functions().leaky_relu.run);
+  return is_unary &&
+      (call.function.run == vec::functions().relu.run || call.function.run == vec::functions().leaky_relu.run);
 }
 
 bool PostOp::append_to(onednn::Epilogue& epilogue, std::vector<onednn::Argument>& arguments, double bound) const {
   using onednn::Epilogue;
   const auto binary = [&](algorithm algorithm, Epilogue::Operand operand, const void* data) {
     const int index = epilogue.count;
-    const auto dtype =
-        operand == Epilogue::kPerChannel ? dnnl::memory::data_type::f32 : other.operand.layout.dtype;
+    const auto dtype = operand == Epilogue::kPerChannel ? dnnl::memory::data_type::f32 : other.operand.layout.dtype;
     if (!epilogue.append(algorithm, operand, dtype))
       return false;
     arguments.push_back({Epilogue::argument(index), data});
@@ -236,7 +234,8 @@ void to_float(const forms::Operand& operand, int64_t first, float* dst, int64_t 
 }
 
 forms::Operand as_float(const forms::Operand& operand) {
-  const forms::Operand src = operand.dense() ? operand : forms::copy(operand, forms::row_major_strides(operand.sizes()));
+  const forms::Operand src =
+      operand.dense() ? operand : forms::copy(operand, forms::row_major_strides(operand.sizes()));
   auto buffer = std::make_shared<forms::Buffer>();
   const int64_t count = src.layout.elements();
   buffer->nbytes = count * sizeof(float);

@@ -27,7 +27,10 @@ void look(Recipe& recipe, const std::shared_ptr<Statistics>& statistics, const a
 // An entry that may be gone, when somebody replaced the recipe meanwhile.
 Entry& entry_at(Recipe& recipe, size_t position) {
   IPEX_CHECK(
-      position < recipe.entries.size(), E402, "AutoMixPrecision", "the recipe was replaced while a program runs under it");
+      position < recipe.entries.size(),
+      E402,
+      "AutoMixPrecision",
+      "the recipe was replaced while a program runs under it");
   return recipe.entries[position];
 }
 

@@ -36,8 +36,8 @@ constexpr Compound kCompounds[] = {
 };
 
 const Compound* compound(const std::string& name) {
-  const auto* found = std::find_if(
-      std::begin(kCompounds), std::end(kCompounds), [&](const Compound& row) { return row.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kCompounds), std::end(kCompounds), [&](const Compound& row) { return row.name == name; });
   return found == std::end(kCompounds) ? nullptr : found;
 }
 

@@ -20,7 +20,8 @@ struct Run {
   size_t part = 0; // of a compound entry ("Convolution_Relu"), the next
   bool knows_modules = false; // whether `module` is told
   std::optional<std::string> module; // that is being called; nothing: inside of TorchScript
-  c10::Storage last; // in calibration, of the last result: if nobody else has it, its values are computed to be looked at
+  c10::Storage
+      last; // in calibration, of the last result: if nobody else has it, its values are computed to be looked at
   bool is_inside = false; // an operator is being run: those that it calls are not the program's
 };
 

@@ -65,10 +65,7 @@ dnnl::memory::desc byte_panels(int64_t outputs, int64_t inputs) {
   return {{outputs, inputs}, dnnl::memory::data_type::s8, dnnl::memory::format_tag::AB16b16a4b};
 }
 
-void ByteProduct::execute(
-    void* dst,
-    const forms::Quantization* as,
-    c10::ArrayRef<const fusion::PostOp*> steps) const {
+void ByteProduct::execute(void* dst, const forms::Quantization* as, c10::ArrayRef<const fusion::PostOp*> steps) const {
   ChannelFactors channels(operands_);
   while (!steps.empty() && channels.take(*steps.front()))
     steps = steps.slice(1);
@@ -100,7 +97,9 @@ void ByteProduct::execute(
         "forward_inference,src_",
         is_signed ? "s8" : "u8",
         " wei_s8::blocked:AB16b16a4b dst_",
-        as == nullptr ? "f32" : forms::is_byte(as->dtype) && as->dtype == dnnl::memory::data_type::u8 ? "u8" : "s8",
+        as == nullptr                                                               ? "f32"
+            : forms::is_byte(as->dtype) && as->dtype == dnnl::memory::data_type::u8 ? "u8"
+                                                                                    : "s8",
         ",",
         post_ops,
         ",,mb",
@@ -121,9 +120,9 @@ void ByteProduct::execute(
   const int64_t count = blocks.across * blocks.down;
   std::atomic<int64_t> next{0};
   const auto work_off = [&](int64_t, int64_t) {
-    auto* const work = as == nullptr ? nullptr
-                                     : static_cast<float*>(onednn::scratchpad(
-                                           blocks.rows * blocks.panels * simd::kPanel * sizeof(float)));
+    auto* const work = as == nullptr
+        ? nullptr
+        : static_cast<float*>(onednn::scratchpad(blocks.rows * blocks.panels * simd::kPanel * sizeof(float)));
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
       const int64_t row = i % blocks.down * blocks.rows, panel = i / blocks.down * blocks.panels;
       const simd::ProductBlock block{

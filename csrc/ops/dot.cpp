@@ -9,9 +9,9 @@
 #include <ATen/Parallel.h>
 
 #include "aten/fallback.h"
+#include "core/target_clones.h"
 #include "forms/operand.h"
 #include "ops/kernels.h"
-#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -13,10 +13,10 @@
 #include <cstring>
 
 #include "aten/fallback.h"
+#include "core/target_clones.h"
 #include "forms/operand.h"
 #include "ops/kernels.h"
 #include "ops/rows_copy.h"
-#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/target_clones.h"
 #include "forms/operand.h"
 #include "forms/quantized.h"
 #include "forms/storage.h"
@@ -12,7 +13,6 @@
 #include "ops/pooling.h"
 #include "ops/pooling_windows.h"
 #include "ops/quantized_pooling.h"
-#include "core/target_clones.h"
 #include "vec/rows.h"
 
 namespace ipex::ops {

@@ -26,8 +26,7 @@ at::Tensor quantized_convolution(
   const auto kernel = onednn::find(spec);
   if (!kernel)
     return {};
-  auto weights =
-      forms::pack_quantized(weight, call.weights, call.groups > 1, turn.per_channel(), kernel->weights());
+  auto weights = forms::pack_quantized(weight, call.weights, call.groups > 1, turn.per_channel(), kernel->weights());
   if (!weights)
     return {};
   const int64_t channels = call.dst_sizes[1];

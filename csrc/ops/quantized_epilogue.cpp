@@ -23,13 +23,11 @@ double largest(const std::vector<float>& values) {
 
 } // namespace
 
-ChannelFactors::ChannelFactors(const QuantizedOperands& operands)
-    : factors(operands.channels),
-      bias(operands.bias) {
+ChannelFactors::ChannelFactors(const QuantizedOperands& operands) : factors(operands.channels), bias(operands.bias) {
   const auto& scales = operands.weights.buffer->scales;
   for (size_t c = 0; c < factors.size(); ++c)
-    factors[c] = static_cast<float>(
-        1 / (static_cast<double>(operands.src.operand.scale) * scales[scales.size() == 1 ? 0 : c]));
+    factors[c] =
+        static_cast<float>(1 / (static_cast<double>(operands.src.operand.scale) * scales[scales.size() == 1 ? 0 : c]));
 }
 
 bool ChannelFactors::take(const PostOp& step) {
@@ -49,8 +47,8 @@ bool ChannelFactors::take(const PostOp& step) {
 QuantizedEpilogue::QuantizedEpilogue(const QuantizedOperands& operands, c10::ArrayRef<const PostOp*> all)
     : channels(operands) {
   constexpr double kLargestWeight = 127;
-  const double sum = operands.src.bound() * operands.src.operand.scale * kLargestWeight *
-      static_cast<double>(operands.products);
+  const double sum =
+      operands.src.bound() * operands.src.operand.scale * kLargestWeight * static_cast<double>(operands.products);
   for (; steps < all.size(); ++steps) {
     if (is_linear()) // what the magnitudes are as long as factors and bias are all
       bound = sum * largest(channels.factors) + largest(channels.bias);

@@ -15,15 +15,19 @@ using forms::Quantization;
 
 // Calls window(values of the image, taps, where the result goes) for every window, in parallel.
 template <class Window>
-at::Tensor pool(const PoolCall& call, const at::Tensor& self, const forms::Operand& src, Quantization as, Window window) {
+at::Tensor pool(
+    const PoolCall& call,
+    const at::Tensor& self,
+    const forms::Operand& src,
+    Quantization as,
+    Window window) {
   const auto dst = forms::make_quantized_result(
       call.dst_sizes, pool_strides(self, call.dst_sizes), forms::channels_last_strides(call.dst_sizes), as);
   const auto* from = static_cast<const char*>(src.data);
   auto* to = static_cast<char*>(dst.data);
   each_row(call, [&](int64_t n, int64_t depth, int64_t height, Taps& work) {
     each_window(call, depth, height, work, [&](int64_t pixel, const Taps& taps) {
-      window(
-          from + n * call.plane_in() * call.channels, taps, to + (n * call.plane_out() + pixel) * call.channels);
+      window(from + n * call.plane_in() * call.channels, taps, to + (n * call.plane_out() + pixel) * call.channels);
     });
   });
   return dst.tensor;
@@ -59,7 +63,8 @@ at::Tensor quantized_average_pool(
     loops.sum_of_pixels(
         values, call.channels, taps.pixels.data(), static_cast<int64_t>(taps.pixels.size()), sums.data());
     const float unit = 1 / (src.scale * static_cast<float>(divisor != 0 ? divisor : taps.divisor));
-    std::transform(sums.begin(), sums.end(), means.begin(), [&](int32_t sum) { return static_cast<float>(sum) * unit; });
+    std::transform(
+        sums.begin(), sums.end(), means.begin(), [&](int32_t sum) { return static_cast<float>(sum) * unit; });
     round(means.data(), result, call.channels, as.scale);
   });
 }
@@ -71,12 +76,10 @@ at::Tensor quantized_max_pool(const int8::Turn& turn, const PoolCall& call, cons
   const bool is_same = given == as;
   const auto translated = is_same ? std::array<char, 256>{} : translation(given, as);
   return pool(call, self, src, as, [&](const char* values, const Taps& taps, char* result) {
-    loops.max_of_pixels(
-        values, call.channels, taps.pixels.data(), static_cast<int64_t>(taps.pixels.size()), result);
+    loops.max_of_pixels(values, call.channels, taps.pixels.data(), static_cast<int64_t>(taps.pixels.size()), result);
     if (!is_same)
-      std::transform(result, result + call.channels, result, [&](char value) {
-        return translated[static_cast<uint8_t>(value)];
-      });
+      std::transform(
+          result, result + call.channels, result, [&](char value) { return translated[static_cast<uint8_t>(value)]; });
   });
 }
 

@@ -19,9 +19,7 @@ template <class Spec>
 class QuantizedPrimitive final : public fusion::Base {
  public:
   // `spec`: for which the weights were packed.
-  QuantizedPrimitive(const Spec& spec, QuantizedOperands operands)
-      : spec_(spec),
-        operands_(std::move(operands)) {}
+  QuantizedPrimitive(const Spec& spec, QuantizedOperands operands) : spec_(spec), operands_(std::move(operands)) {}
 
   const char* name() const override {
     return Spec::kName;

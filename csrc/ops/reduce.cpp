@@ -7,10 +7,10 @@
 #include <bitset>
 #include <numeric>
 
+#include "core/target_clones.h"
 #include "forms/operand.h"
 #include "ops/channel_rows.h"
 #include "ops/column_sum.h"
-#include "core/target_clones.h"
 
 namespace ipex::ops {
 

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "forms/operand.h"
 #include "core/target_clones.h"
+#include "forms/operand.h"
 
 namespace ipex::ops {
 

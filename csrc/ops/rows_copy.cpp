@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "forms/storage.h"
 #include "core/target_clones.h"
+#include "forms/storage.h"
 
 namespace ipex::ops {
 

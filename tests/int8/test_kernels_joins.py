@@ -139,8 +139,6 @@ def test_a_result_with_itself(join, fused):
     check(Program(body, conv=nn.Conv2d(3, 7, 1)), IMAGE, fused=[fused])
 
 
-
-
 @needs_exact_sums
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "not fused"])
 @pytest.mark.parametrize("join", [torch.Tensor.add_, torch.Tensor.mul_])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import torch_ipex_device as ipex
 from torch_ipex_device.testing.torchvision_support import import_torchvision
 
+from .comparing import EXACT
 from .models import ENOUGH, Encoder, calibrate, float32, infer, made, names, same_bits, scales, sqnr
 
 
@@ -62,7 +63,7 @@ def test_network_is_near_float32(name: str, tmp_path: Path) -> None:
     assert scales(loaded) == scales(conf)
     for x, y in zip(batches, expected, strict=True):
         low = infer(loaded, model, x)
-        assert enough < sqnr(low, y) < 60
+        assert enough - (0 if EXACT else 4) < sqnr(low, y) < 60  # weights have 6 bits there
         assert same_bits(infer(conf, model, x), low)
 
 
