@@ -92,6 +92,10 @@ bool has_int8_instructions() {
   return isa_includes(dnnl::cpu_isa::avx512_core_vnni) || isa_includes(dnnl::cpu_isa::avx2_vnni);
 }
 
+bool has_tiles() {
+  return isa_includes(dnnl::cpu_isa::avx512_core_amx);
+}
+
 bool computes_bfloat16() {
   return has_bfloat16_instructions() ||
       (emulates_bfloat16.load(std::memory_order_relaxed) && supports(c10::ScalarType::BFloat16));

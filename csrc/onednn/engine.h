@@ -34,6 +34,9 @@ bool has_bfloat16_instructions();
 // bits and may saturate.
 bool has_int8_instructions();
 
+// Whether there are tiles (AMX), which loops of ours do not use.
+bool has_tiles();
+
 // Whether convolutions and products of bfloat16 run as such: with these instructions or, slowly, by emulation if that was
 // asked for (tests do, so that the path runs on more machines). Otherwise they run in float32.
 bool computes_bfloat16();

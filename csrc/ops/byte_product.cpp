@@ -58,7 +58,8 @@ std::shared_ptr<forms::Buffer> shifted(const forms::Operand& src) {
 
 bool takes_byte_products(int64_t rows, int64_t depth) {
   constexpr int64_t kFewestRows = 8; // below it, reading the weights is all the work
-  return depth % 4 == 0 && rows >= kFewestRows && has_avx512_loops() && onednn::has_int8_instructions();
+  return depth % 4 == 0 && rows >= kFewestRows && has_avx512_loops() && onednn::has_int8_instructions() &&
+      !onednn::has_tiles();
 }
 
 dnnl::memory::desc byte_panels(int64_t outputs, int64_t inputs) {

@@ -578,10 +578,10 @@ def test_saving_again_and_again_gives_the_same_bytes(path):
     assert len(written) == 1
 
 
-def test_jsonschema_is_imported_with_the_first_recipe_only():
+def test_jsonschema_is_imported_with_the_first_recipe_only(tmp_path):
     program = (
         "import sys, torch_ipex_device.int8 as int8; assert 'jsonschema' not in sys.modules\n"
         "int8.validate([], 'test'); assert 'jsonschema' in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
