@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/memory_statistics.h"
+#include "forms/buffer.h"
 #include "forms/narrow.h"
 #include "forms/quantized.h"
 #include "forms/reorder.h"
@@ -191,9 +192,7 @@ void Form::install_quantized(c10::StorageImpl& storage, Quantized values) {
 }
 
 void Form::close_quantized(c10::StorageImpl& storage) {
-  auto buffer = std::make_shared<Buffer>();
-  buffer->nbytes = static_cast<size_t>(physical->layout.elements());
-  buffer->data = allocate(buffer->nbytes);
+  auto buffer = make_buffer(static_cast<size_t>(physical->layout.elements()));
   Physical target{physical->plain, physical->layout, buffer->data.get(), {}};
   target.layout.dtype = due->dtype;
   target.scale = due->scale;

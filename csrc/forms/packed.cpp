@@ -3,6 +3,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "forms/buffer.h"
 #include "forms/pack_slices.h"
 #include "forms/reorder.h"
 #include "forms/statistics.h"
@@ -15,9 +16,7 @@ namespace {
 constexpr size_t kMostCopies = 2; // per storage: one for forward, one for backward or another batch size
 
 std::shared_ptr<Buffer> buffer_for(const dnnl::memory::desc& wanted) {
-  auto buffer = std::make_shared<Buffer>();
-  buffer->nbytes = wanted.get_size();
-  buffer->data = allocate(buffer->nbytes);
+  auto buffer = make_buffer(wanted.get_size());
   count_pack();
   return buffer;
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "forms/buffer.h"
 #include "forms/operand.h"
 #include "forms/quantization.h"
 #include "forms/reorder.h"
@@ -79,7 +80,7 @@ std::shared_ptr<Buffer> make(
   const int64_t channels = groups ? tensor.sizes[0] * tensor.sizes[1] : tensor.sizes[0];
   const int64_t count = tensor.elements();
   const c10::DataPtr rows = allocate(static_cast<size_t>(count));
-  auto buffer = std::make_shared<Buffer>();
+  const auto buffer = make_buffer(wanted.get_size());
   const auto* values = static_cast<const float*>(plain.data);
   if (!quantize_rows(
           values,
@@ -90,8 +91,6 @@ std::shared_ptr<Buffer> make(
           buffer->scales,
           buffer->sums))
     return nullptr;
-  buffer->nbytes = wanted.get_size();
-  buffer->data = allocate(buffer->nbytes);
   count_pack();
   const auto dense = onednn::Layout::dense(dnnl::memory::data_type::s8, tensor.sizes_ref());
   reorder(dense.with_rank(wanted.get_ndims()).desc(), rows.get(), wanted, buffer->data.get());

@@ -5,7 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/device.h"
-#include "forms/form.h"
+#include "forms/buffer.h"
 #include "forms/translate.h"
 
 namespace ipex::forms {
@@ -40,13 +40,6 @@ std::optional<Operand> view(const Quantized& quantized, const at::Tensor& tensor
   operand.scale = quantized.as.scale;
   operand.buffer = quantized.buffer;
   return operand;
-}
-
-std::shared_ptr<Buffer> make_buffer(int64_t nbytes) {
-  auto buffer = std::make_shared<Buffer>();
-  buffer->nbytes = static_cast<size_t>(nbytes);
-  buffer->data = allocate(buffer->nbytes);
-  return buffer;
 }
 
 // The float32 values of `operand` as int8, in the same order.

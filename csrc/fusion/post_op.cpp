@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 
+#include "forms/buffer.h"
 #include "vec/rows.h"
 
 namespace ipex::fusion {
@@ -236,10 +237,7 @@ void to_float(const forms::Operand& operand, int64_t first, float* dst, int64_t 
 forms::Operand as_float(const forms::Operand& operand) {
   const forms::Operand src =
       operand.dense() ? operand : forms::copy(operand, forms::row_major_strides(operand.sizes()));
-  auto buffer = std::make_shared<forms::Buffer>();
-  const int64_t count = src.layout.elements();
-  buffer->nbytes = count * sizeof(float);
-  buffer->data = forms::allocate(buffer->nbytes);
+  auto buffer = forms::make_buffer(src.layout.elements() * sizeof(float));
   forms::Operand made{buffer->data.get(), src.layout, {}, {}};
   made.layout.dtype = dnnl::memory::data_type::f32;
   apply({}, src, buffer->data.get(), made.layout);

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "core/recorder.h"
-#include "forms/block.h"
+#include "forms/buffer.h"
 #include "onednn/engine.h"
 #include "onednn/scratchpad.h"
 #include "onednn/verbose.h"
@@ -43,9 +43,7 @@ Blocks cut(int64_t rows, int64_t panels, int64_t threads) {
 
 // int8 values as uint8, larger by 128; the sums of the weights make up for that.
 std::shared_ptr<forms::Buffer> shifted(const forms::Operand& src) {
-  auto made = std::make_shared<forms::Buffer>();
-  made->nbytes = static_cast<size_t>(src.layout.elements());
-  made->data = forms::allocate(made->nbytes);
+  auto made = forms::make_buffer(static_cast<size_t>(src.layout.elements()));
   const auto* from = static_cast<const uint8_t*>(src.data);
   auto* to = static_cast<uint8_t*>(made->data.get());
   at::parallel_for(0, src.layout.elements(), 1 << 16, [&](int64_t begin, int64_t end) {
@@ -98,9 +96,9 @@ void ByteProduct::execute(void* dst, const forms::Quantization* as, c10::ArrayRe
         "forward_inference,src_",
         is_signed ? "s8" : "u8",
         " wei_s8::blocked:AB16b16a4b dst_",
-        as == nullptr                                                               ? "f32"
-            : forms::is_byte(as->dtype) && as->dtype == dnnl::memory::data_type::u8 ? "u8"
-                                                                                    : "s8",
+        as == nullptr                                  ? "f32"
+            : as->dtype == dnnl::memory::data_type::u8 ? "u8"
+                                                       : "s8",
         ",",
         post_ops,
         ",,mb",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
 
 import torch_ipex_device as ipex
 
@@ -28,14 +26,6 @@ from .models import (
 
 BF16, NONE = ipex.AmpConf(torch.bfloat16), ipex.AmpConf(None)
 BATCHES = [image(seed) for seed in range(3)]
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays() -> Iterator[None]:
-    """After every test no mode and no hook is left."""
-    yield
-    assert ipex.get_auto_mix_precision() is None
-    assert not module_hooks._global_forward_hooks and not module_hooks._global_forward_pre_hooks
 
 
 def test_the_innermost_context_counts_and_int8_resumes() -> None:

@@ -26,7 +26,6 @@ REASON = "reason"
 SELECTS = ("MaxPooling",)
 """Names of operators whose results are some of their inputs: these keep their scale."""
 
-
 LEAST_SQNR = 24.0
 """In dB: what an input that is rounded to int8 has to keep, or its operator stays in float32 unless somebody says otherwise."""
 
