@@ -18,6 +18,7 @@ PATCHES = (
     "linear_cross_entropy",
     "multiprocessing",
     "serialization",
+    "tensor_str",
 )
 
 _SKIP_VARIABLE = "_TORCH_IPEX_DEVICE_SKIP_PATCHES"  # for the tests that show what a patch is for; comma separated

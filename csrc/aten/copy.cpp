@@ -74,17 +74,21 @@ Tensor make_clone(const Tensor& self, std::optional<at::MemoryFormat> format) {
   if (has_form(self) && self.numel() != 0 && forms::is_narrow(self) && !self.is_neg()) {
     return forms::shown_wide(make_clone(forms::narrow(self), format)); // the same values: they stay narrow
   }
-  if (has_form(self) && forms::readable(self) && self.numel() != 0) {
-    const auto strides = clone_strides(self, format.value_or(at::MemoryFormat::Preserve));
+  const auto strides = forms::readable(self) && self.numel() != 0
+      ? clone_strides(self, format.value_or(at::MemoryFormat::Preserve))
+      : std::nullopt;
+  if (!strides)
+    return fallback<at::_ops::clone>(self, format);
+  if (has_form(self)) {
     const auto src = forms::read(self);
-    if (strides && !forms::same_order(self.sizes(), src.strides(), self.strides())) {
+    if (!forms::same_order(self.sizes(), src.strides(), self.strides())) {
       const auto physical = forms::compact_strides(self.sizes(), src.strides());
       const auto dst = forms::make_result(self.sizes(), *strides, physical, self.options());
       forms::reorder(src.layout, src.data, dst.layout, dst.data);
       return dst.tensor;
     }
   }
-  return fallback<at::_ops::clone>(self, format);
+  return at::empty_strided(self.sizes(), *strides, self.options()).copy_(self);
 }
 
 Tensor copy_from(const Tensor& self, const Tensor& dst, bool non_blocking) {

@@ -153,6 +153,8 @@ void init_int8(py::module_& module) {
           py::init([](std::shared_ptr<Recipe> recipe, bool calibrates) {
             auto run = std::make_shared<Run>();
             run->recipe = std::move(recipe);
+            const std::lock_guard lock(run->recipe->mutex);
+            run->known = run->recipe->entries.size();
             run->calibrates = calibrates;
             return run;
           }),
@@ -160,7 +162,7 @@ void init_int8(py::module_& module) {
           py::arg("calibrates"))
       .def_readonly("calibrates", &Run::calibrates)
       .def_readonly("position", &Run::position)
-      .def("look_at_last", [](Run& run) { int8::look_at_last(run, /*although_held=*/true); })
+      .def("finish", [](Run& run) { int8::finish(run); })
       .def(
           "begin", [](Run& run, size_t position) { int8::begin_program(run, position); }, py::arg("position"))
       .def(

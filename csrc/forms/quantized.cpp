@@ -56,13 +56,14 @@ Operand converted(Operand operand, const Quantization& as) {
   return made;
 }
 
-// Makes the int8 values of a form whose float32 values are valid. Called with the lock held.
+// Makes the int8 values of a form whose float32 values are valid, and rounds these too if they are due. Called with the
+// lock held.
 void make_quantized(Form& form, c10::StorageImpl& storage, const Quantization& as) {
   const auto count = static_cast<int64_t>(storage.nbytes() / sizeof(float));
-  const void* from = nullptr;
+  void* from = nullptr;
   onednn::Layout plain, layout;
   if (form.physical) {
-    from = form.physical->data;
+    from = const_cast<void*>(form.physical->data);
     plain = form.physical->plain;
     layout = form.physical->layout;
   } else {
@@ -75,6 +76,16 @@ void make_quantized(Form& form, c10::StorageImpl& storage, const Quantization& a
   layout.dtype = as.dtype;
   form.quantized.emplace(Quantized{as, plain, layout, buffer});
   Form::watch(storage);
+  if (!form.due)
+    return;
+  form.packed.clear();
+  form.read_once.clear();
+  form.narrow = {};
+  form.bound = as.bound();
+  if (!form.exposed)
+    return form.drop_floats();
+  dequantize(buffer->data.get(), static_cast<float*>(from), count, as); // somebody may read them there
+  form.is_rounded = true;
 }
 
 bool is_float(const Form& form) {
@@ -174,21 +185,21 @@ Operand read_quantized(const at::Tensor& tensor, const Quantization& otherwise, 
       form->close_quantized(storage);
     if (form->only_quantized)
       as = form->quantized->as;
+    const bool is_aliased = form->owner->aliases.load() > 0;
     if (!form->quantized || form->quantized->as != as) {
       form->close(storage);
       const auto count = static_cast<int64_t>(storage.nbytes() / sizeof(float));
       // A small part of a large storage is not worth a copy of all, and what has an alias changes unseen.
-      const bool is_most = form->due || 2 * tensor.numel() >= count;
-      const bool pays = is_most && form->owner->aliases.load() <= 0 && is_float(*form);
-      if (pays || form->only_narrow) {
+      const bool pays = 2 * tensor.numel() >= count && !is_aliased;
+      if ((is_float(*form) && (form->due || pays)) || form->only_narrow) {
         form->widen(storage);
         make_quantized(*form, storage, as);
-        if (form->due && !form->exposed)
-          form->drop_floats();
       }
     }
     if (form->quantized && form->quantized->as == as)
       found = view(*form->quantized, tensor);
+    if (is_aliased && !form->only_quantized)
+      form->quantized.reset();
   }
   return ordered(found ? std::move(*found) : converted(read(tensor), as), strides);
 }

@@ -49,7 +49,7 @@ struct Entry {
 class IPEX_API Recipe : public std::enable_shared_from_this<Recipe> {
  public:
   std::mutex mutex; // of everything below
-  std::deque<Entry> entries; // never shrinks while somebody runs under it
+  std::deque<Entry> entries; // those of a program that repeats itself may become fewer (fold.h)
   int64_t calibrations = 0; // operators that were calibrated so far
   bool is_legacy = false; // written by the archived extension, which gave no entry to some operators
 };

@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "forms/form.h"
+#include "int8/fold.h"
 #include "int8/turn.h"
 
 namespace ipex::int8 {
@@ -109,6 +110,13 @@ void look_at_last(Run& run, bool although_held) {
   const c10::Storage last = std::exchange(run.last, c10::Storage());
   if (last && (although_held || last.use_count() == 1))
     forms::close(*last.unsafeGetStorageImpl());
+}
+
+void finish(Run& run) {
+  if (!run.calibrates)
+    return;
+  look_at_last(run, /*although_held=*/true);
+  fold(*run.recipe, run.known);
 }
 
 void begin_program(Run& run, size_t position) {

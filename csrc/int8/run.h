@@ -16,6 +16,7 @@ namespace ipex::int8 {
 struct Run {
   std::shared_ptr<Recipe> recipe;
   bool calibrates = false;
+  size_t known = 0; // entries when the run began
   size_t position = 0; // of the next entry
   size_t part = 0; // of a compound entry ("Convolution_Relu"), the next
   bool knows_modules = false; // whether `module` is told
@@ -45,6 +46,9 @@ IPEX_API std::shared_ptr<Run> exchange_run(std::shared_ptr<Run> run);
 
 // Computes the last result of calibration if it was dropped unread or `although_held`, and forgets it.
 IPEX_API void look_at_last(Run& run, bool although_held);
+
+// The run ends: after calibration, the last result is computed and programs that repeat themselves become one.
+IPEX_API void finish(Run& run);
 
 // A program begins at entry `position`: the outermost module is called.
 IPEX_API void begin_program(Run& run, size_t position);

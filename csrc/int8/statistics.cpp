@@ -15,6 +15,7 @@ namespace ipex::int8 {
 namespace {
 
 constexpr int64_t kGrain = 1 << 16;
+constexpr double kShare = 0.01; // of a tensor in moving extremes
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 struct Extremes {
@@ -72,7 +73,6 @@ void Statistics::add(const float* values, int64_t count) {
   }
   if (least > most) // nothing finite
     return;
-  constexpr double kShare = 0.01;
   moving_minimum = updates == 0 ? least : moving_minimum + kShare * (least - moving_minimum);
   moving_maximum = updates == 0 ? most : moving_maximum + kShare * (most - moving_maximum);
   ++updates;
@@ -100,6 +100,23 @@ void Statistics::add(const float* values, int64_t count) {
       histogram[i] += own[i];
   });
   histogram[kBins - 1] -= odd;
+}
+
+void Statistics::merge(const Statistics& later) {
+  nans += later.nans;
+  infinities += later.infinities;
+  if (later.updates == 0)
+    return;
+  const double share = updates == 0 ? 1 : 1 - std::pow(1 - kShare, later.updates);
+  moving_minimum += share * (later.moving_minimum - moving_minimum);
+  moving_maximum += share * (later.moving_maximum - moving_maximum);
+  updates += later.updates;
+  minimum = std::min(minimum, later.minimum);
+  maximum = std::max(maximum, later.maximum);
+  widen(later.range);
+  const double bins_per_bin = range == 0 ? 0 : static_cast<double>(later.range) / range;
+  for (int64_t i = 0; i < kBins; ++i)
+    histogram[static_cast<int64_t>((i + 0.5) * bins_per_bin)] += later.histogram[i];
 }
 
 // Makes room for magnitudes up to `largest`: the range doubles, and pairs of bins become one.

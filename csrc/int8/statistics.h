@@ -21,6 +21,9 @@ struct Statistics {
   // Adds the `count` values of a tensor.
   void add(const float* values, int64_t count);
 
+  // Adds what was seen of later tensors; magnitudes move by less than a bin.
+  void merge(const Statistics& later);
+
  private:
   void widen(float largest);
 };

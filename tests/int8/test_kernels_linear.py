@@ -152,9 +152,6 @@ IN_PLACE = {
 
 
 @needs_exact_sums
-@pytest.mark.xfail(
-    reason="what int8 changes in place, and did not make, keeps its float32 values or is not rounded at all"
-)
 @pytest.mark.parametrize("name", IN_PLACE)
 def test_in_place_on_values_that_were_not_made_in_int8(name):
     def body(m, x):

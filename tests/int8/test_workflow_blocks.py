@@ -94,7 +94,6 @@ class Function:
         return F.conv2d(x, self.second)
 
 
-@pytest.mark.xfail(strict=True, reason="calibration takes a function that runs again in a block for one that goes on")
 @pytest.mark.parametrize("fails", [False, True])
 def test_functions_may_run_again_in_one_block(fails: bool) -> None:
     program, conf = Function(), ipex.AmpConf(torch.int8)
@@ -110,6 +109,52 @@ def test_functions_may_run_again_in_one_block(fails: bool) -> None:
     assert scales(conf) == scales(calibrated(program, batches))
     for x in batches:
         assert_near(infer(conf, program, x), float32(program, x))
+
+
+def test_weights_that_a_function_uses_again_are_no_repetition() -> None:
+    torch.manual_seed(0)
+    first, again, last = (torch.randn(8, 8).to("ipex") for _ in range(3))
+
+    def program(x: Tensor) -> Tensor:
+        x = F.linear(F.linear(F.linear(x, first), again), first)
+        return F.linear(F.linear(F.linear(x, last), again), first)
+
+    batches = [torch.randn(4, 8, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    conf = ipex.AmpConf(torch.int8, algorithm="moving_average_min_max")
+    with torch.no_grad(), ipex.AutoMixPrecision(conf, running_mode="calibration"):
+        for x in batches:
+            program(x.to("ipex"))
+    assert [entry.name for entry in conf.calibration.entries()] == ["Linear"] * 6
+    once = ipex.AmpConf(torch.int8, algorithm="moving_average_min_max")
+    for x in batches:
+        with torch.no_grad(), ipex.AutoMixPrecision(once, running_mode="calibration"):
+            program(x.to("ipex"))
+    for (_, *mine), (_, *expected) in zip(scales(conf), scales(once), strict=True):
+        assert sum(mine, []) == pytest.approx(sum(expected, []))
+
+
+@pytest.mark.parametrize("algorithm", ["percentile", "kl"])
+def test_histograms_of_repetitions_are_merged(algorithm: str) -> None:
+    torch.manual_seed(0)
+    weight, batches = torch.randn(8, 8).to("ipex"), [torch.randn(40, 8) * scale for scale in (1, 0.3, 2)]
+    found = []
+    for blocks in ([batches], [[x] for x in batches]):
+        conf = ipex.AmpConf(torch.int8, algorithm=algorithm)
+        for block in blocks:
+            with torch.no_grad(), ipex.AutoMixPrecision(conf, running_mode="calibration"):
+                for x in block:
+                    F.linear(x.to("ipex"), weight)
+        found.append(conf.calibration.entries())
+    assert [len(entries) for entries in found] == [1, 1]
+    assert found[0][0].inputs_scale == pytest.approx(found[1][0].inputs_scale, rel=0.02)
+    assert found[0][0].outputs_scale == pytest.approx(found[1][0].outputs_scale, rel=0.02)
+
+
+def test_a_function_without_weights_is_not_folded() -> None:
+    x, conf = torch.randn(4, 8).to("ipex"), ipex.AmpConf(torch.int8)
+    with torch.no_grad(), ipex.AutoMixPrecision(conf, running_mode="calibration"):
+        F.relu(F.relu(x))
+    assert len(conf.calibration.entries()) == 2
 
 
 @pytest.mark.parametrize("fails", [False, True])

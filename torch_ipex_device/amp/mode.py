@@ -178,7 +178,7 @@ class AutoMixPrecision(_DecoratorContextManager):
         _C.exchange_amp_thread_mode(before)
         run = _C.exchange_int8_run(before_run)
         if run is not None:
-            run.look_at_last()
+            run.finish()
         if watch is not None:
             watch.stop()
 
