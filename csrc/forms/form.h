@@ -46,6 +46,7 @@ struct Buffer {
   mutable std::atomic<float> magnitude{-1}; // the largest one, once somebody has looked; float32 only
   std::vector<float> scales; // of quantized weights: per output channel, or one
   std::vector<int32_t> sums; // of the quantized weights of each output channel
+  mutable std::atomic<std::shared_ptr<const Buffer>> raised; // int8 values + 128 as uint8, once somebody has asked
 };
 
 // Values in an order of dimensions of their own.

@@ -41,14 +41,22 @@ Blocks cut(int64_t rows, int64_t panels, int64_t threads) {
   return {height, width, divide_up(panels, width), divide_up(rows, height)};
 }
 
-// int8 values as uint8, larger by 128; the sums of the weights make up for that.
-std::shared_ptr<forms::Buffer> shifted(const forms::Operand& src) {
-  auto made = forms::make_buffer(static_cast<size_t>(src.layout.elements()));
+// int8 values as uint8, larger by 128; the sums of the weights make up for that. Kept with the values: the projections of an
+// attention read the same ones.
+std::shared_ptr<const forms::Buffer> raised(const forms::Operand& src) {
+  const auto count = static_cast<size_t>(src.layout.elements());
+  const bool is_whole = src.buffer && src.buffer->data.get() == src.data && src.buffer->nbytes == count;
+  if (is_whole)
+    if (auto known = src.buffer->raised.load())
+      return known;
+  auto made = forms::make_buffer(count);
   const auto* from = static_cast<const uint8_t*>(src.data);
   auto* to = static_cast<uint8_t*>(made->data.get());
   at::parallel_for(0, src.layout.elements(), 1 << 16, [&](int64_t begin, int64_t end) {
     std::transform(from + begin, from + end, to + begin, [](uint8_t value) { return value ^ 0x80; });
   });
+  if (is_whole)
+    src.buffer->raised.store(made);
   return made;
 }
 
@@ -71,7 +79,7 @@ void ByteProduct::execute(void* dst, const forms::Quantization* as, c10::ArrayRe
   const forms::Operand& src = operands_.src.operand;
   const int64_t depth = operands_.products, columns = operands_.channels, panels = divide_up(columns, simd::kPanel);
   const bool is_signed = src.layout.dtype == dnnl::memory::data_type::s8;
-  const auto left = is_signed ? shifted(src) : nullptr;
+  const auto left = is_signed ? raised(src) : nullptr;
   std::vector<int32_t> initial(is_signed ? panels * simd::kPanel : 0);
   const auto& sums = operands_.weights.buffer->sums;
   if (is_signed)
