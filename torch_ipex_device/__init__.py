@@ -17,7 +17,7 @@ DEVICE = "ipex:0"
 
 _C = _activate.activate()
 
-from . import amp, int8, optim  # noqa: E402 - they need the library that activate() loads
+from . import amp, custom_ops, int8, optim  # noqa: E402 - they need the library that activate() loads
 from .amp.mode import (  # noqa: E402
     AmpConf,
     AutoMixPrecision,

@@ -351,16 +351,33 @@ Tensor as_cpu(const Tensor& tensor) {
   return remake_strided(tensor, c10::Storage(std::move(twin)), to_cpu(tensor.key_set()));
 }
 
-Tensor from_cpu(const Tensor& tensor) {
+namespace {
+
+Tensor over_cpu(const Tensor& tensor, bool writable) {
   IPEX_CHECK(
       tensor.device().is_cpu() && tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(),
       E104,
       "from_cpu",
       "got a tensor that is not a strided CPU tensor; accepted: strided CPU tensors");
   c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
-  auto shell = alias(storage, storage->mutable_data(), kDevice, &device_allocator());
+  void* const bytes = writable ? storage->mutable_data() : const_cast<void*>(storage->data());
+  auto shell = alias(storage, bytes, kDevice, &device_allocator());
   shell->set_resizable(false);
-  return remake_strided(tensor, c10::Storage(std::move(shell)), to_device(tensor.key_set()));
+  return on_device_as(tensor, c10::Storage(std::move(shell)));
+}
+
+} // namespace
+
+Tensor from_cpu(const Tensor& tensor) {
+  return over_cpu(tensor, /*writable=*/true);
+}
+
+Tensor borrow_cpu(const Tensor& tensor) {
+  return over_cpu(tensor, /*writable=*/false);
+}
+
+Tensor on_device_as(const Tensor& tensor, const c10::Storage& storage) {
+  return remake_strided(tensor, storage, to_device(tensor.key_set()));
 }
 
 } // namespace ipex

@@ -25,6 +25,7 @@ namespace {
 constexpr size_t kMostOpen = 4; // primitives per thread: a block with a shortcut has two
 
 std::atomic<bool> is_enabled{true};
+thread_local bool is_undisturbed = false;
 
 // Every open result of the process, for close_all(), and the last ones of this thread.
 struct Registry {
@@ -91,6 +92,8 @@ void add_dependent(const Held& held, const std::shared_ptr<Chain>& chain) {
   if (!held.storage)
     return;
   forms::Form* form = forms::Form::of(*held.storage.unsafeGetStorageImpl());
+  if (form == nullptr) // foreign memory, undisturbed
+    return;
   const forms::Form::Lock lock(*form);
   form->add_dependent(chain);
 }
@@ -221,6 +224,12 @@ bool may_open(std::initializer_list<const at::Tensor*> tensors) {
   });
 }
 
+Undisturbed::Undisturbed() : before_(std::exchange(is_undisturbed, true)) {}
+
+Undisturbed::~Undisturbed() {
+  is_undisturbed = before_;
+}
+
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy) {
   constexpr size_t kMostCopied = 64 << 10; // bytes; copying them costs less than not fusing
   if (operand.owner.defined() || operand.buffer)
@@ -228,6 +237,8 @@ std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool 
   const c10::Storage& storage = tensor.storage();
   const forms::Block* block = forms::block_of(storage.data_ptr());
   forms::Form* form = block ? block->form.load(std::memory_order_acquire) : nullptr;
+  if (block == nullptr && is_undisturbed)
+    return Held{std::move(operand), storage};
   if (form != nullptr && block->aliases.load(std::memory_order_acquire) <= 0) {
     const forms::Form::Lock lock(*form);
     if (!form->exposed)

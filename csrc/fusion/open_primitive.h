@@ -69,6 +69,19 @@ bool any_open();
 // not while gradients are recorded.
 bool may_open(std::initializer_list<const at::Tensor*> tensors);
 
+// While it lives, nobody writes what operators of this thread read, so that open primitives can keep foreign memory too. They
+// are closed before it ends.
+class Undisturbed {
+ public:
+  Undisturbed();
+  ~Undisturbed();
+  Undisturbed(const Undisturbed&) = delete;
+  Undisturbed& operator=(const Undisturbed&) = delete;
+
+ private:
+  const bool before_;
+};
+
 // `operand` as forms::read gave it for `tensor`, if it can be kept until later; perhaps a copy if it `may_copy` few values.
 std::optional<Held> hold(const at::Tensor& tensor, forms::Operand operand, bool may_copy = true);
 

@@ -1,0 +1,123 @@
+// linear(input, weight)[..., o] = post_op(bias[o] + sum over i of input[..., i] * weight[o, i] + other[..., o])
+//
+//   input   [..., I], any strides; any dtype of at::linear, native in f32 and bf16
+//   weight  [O, I], same dtype; without gradients a packed copy is kept (resident.h)
+//   other   of a shape that broadcasts to the result
+//   result  [..., O], contiguous
+//   errors  E102, E103 for an unknown post_op, RuntimeError as at::linear
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "custom_ops/call.h"
+#include "custom_ops/gradients.h"
+#include "custom_ops/post_op.h"
+
+namespace ipex::custom_ops {
+
+namespace {
+
+using OptionalTensor = std::optional<at::Tensor>;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr const char* kName = "torch_ipex::linear";
+
+at::Tensor defined(const OptionalTensor& tensor) {
+  return tensor ? *tensor : at::Tensor();
+}
+
+at::Tensor linear(
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const OptionalTensor& bias,
+    const OptionalTensor& other,
+    std::string_view post_op) {
+  const at::Tensor shift = defined(bias), sum = defined(other);
+  const Call call(kName, {&input, &weight, &shift, &sum});
+  at::Tensor dst = at::linear(call.read(input), call.weight(weight), call.read(bias));
+  apply(kName, dst, call.read(sum), post_op);
+  return call.result(std::move(dst), at::MemoryFormat::Contiguous);
+}
+
+at::Tensor linear_meta(
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const OptionalTensor& bias,
+    const OptionalTensor& other,
+    std::string_view post_op) {
+  at::Tensor dst = at::linear(input, weight, bias);
+  apply(kName, dst, defined(other), post_op);
+  return at::empty_symint(dst.sym_sizes(), dst.options());
+}
+
+at::Tensor call_linear(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias) {
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow(kName, "")
+          .typed<at::Tensor(
+              const at::Tensor&, const at::Tensor&, const OptionalTensor&, const OptionalTensor&, std::string_view)>();
+  return op.call(input, weight, bias, std::nullopt, "");
+}
+
+// Its gradients are linear too, so they have gradients.
+class Linear final : public torch::autograd::Function<Linear> {
+ public:
+  static at::Tensor forward(
+      AutogradContext* context,
+      const at::Tensor& input,
+      const at::Tensor& weight,
+      const OptionalTensor& bias) {
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    context->save_for_backward({input, weight});
+    context->saved_data["has_bias"] = bias && bias->defined();
+    return call_linear(input, weight, bias);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &input = saved[0], &weight = saved[1], &grad = grads[0];
+    variable_list result(3);
+    if (!grad.defined())
+      return result;
+    if (context->needs_input_grad(0))
+      result[0] = call_linear(grad, weight.t(), std::nullopt);
+    const auto rows = [](const at::Tensor& tensor) { return tensor.reshape_symint({-1, tensor.sym_size(-1)}); };
+    if (context->needs_input_grad(1))
+      result[1] = call_linear(rows(grad).t(), rows(input).t(), std::nullopt);
+    if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(2))
+      result[2] = rows(grad).sum(0);
+    return result;
+  }
+};
+
+at::Tensor linear_autograd(
+    c10::DispatchKeySet keys,
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const OptionalTensor& bias,
+    const OptionalTensor& other,
+    std::string_view post_op) {
+  static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kName, "").typed<decltype(linear)>();
+  if (!needs_gradients({&input, &weight}, {&bias, &other}))
+    return op.redispatch(keys & c10::after_autograd_keyset, input, weight, bias, other, post_op);
+  return applied(kName, Linear::apply(input, weight, bias), defined(other), post_op);
+}
+
+at::Tensor linear_autocast(
+    const at::Tensor& input,
+    const at::Tensor& weight,
+    const OptionalTensor& bias,
+    const OptionalTensor& other,
+    std::string_view post_op) {
+  static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kName, "").typed<decltype(linear)>();
+  const Lowered lowered(input);
+  return op.call(lowered(input), lowered(weight), lowered(bias), lowered(other), post_op);
+}
+
+} // namespace
+
+IPEX_IMPLEMENT("linear", linear, linear_meta, linear_autograd, linear_autocast)
+
+} // namespace ipex::custom_ops
