@@ -363,7 +363,7 @@ Tensor over_cpu(const Tensor& tensor, bool writable) {
   void* const bytes = writable ? storage->mutable_data() : const_cast<void*>(storage->data());
   auto shell = alias(storage, bytes, kDevice, &device_allocator());
   shell->set_resizable(false);
-  return on_device_as(tensor, c10::Storage(std::move(shell)));
+  return remake_strided(tensor, c10::Storage(std::move(shell)), to_device(tensor.key_set()));
 }
 
 } // namespace
@@ -376,8 +376,13 @@ Tensor borrow_cpu(const Tensor& tensor) {
   return over_cpu(tensor, /*writable=*/false);
 }
 
-Tensor on_device_as(const Tensor& tensor, const c10::Storage& storage) {
-  return remake_strided(tensor, storage, to_device(tensor.key_set()));
+Tensor on_device_as(const Tensor& tensor, const c10::Storage& storage, std::optional<at::ScalarType> dtype) {
+  Tensor made = at::detail::make_tensor<TensorImpl>(
+      c10::Storage(storage),
+      to_device(tensor.key_set()),
+      dtype ? c10::scalarTypeToTypeMeta(*dtype) : tensor.dtype());
+  made.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
+  return made;
 }
 
 } // namespace ipex

@@ -81,7 +81,10 @@ IPEX_API at::Tensor from_cpu(const at::Tensor& tensor);
 // The same for reading only: whoever watches the memory of the CPU tensor is not told.
 at::Tensor borrow_cpu(const at::Tensor& tensor);
 
-// An ipex tensor that lies in `storage`, on ipex, as `tensor`, on CPU, lies in its own.
-at::Tensor on_device_as(const at::Tensor& tensor, const c10::Storage& storage);
+// An ipex tensor that lies in `storage`, on ipex, perhaps of another dtype, as `tensor`, on CPU, lies in its own.
+at::Tensor on_device_as(
+    const at::Tensor& tensor,
+    const c10::Storage& storage,
+    std::optional<at::ScalarType> dtype = std::nullopt);
 
 } // namespace ipex

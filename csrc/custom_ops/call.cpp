@@ -56,8 +56,14 @@ std::optional<at::Tensor> Call::read(const std::optional<at::Tensor>& tensor) co
   return tensor && tensor->defined() ? std::optional(read(*tensor)) : std::nullopt;
 }
 
-at::Tensor Call::weight(const at::Tensor& tensor) const {
-  return on_cpu_ ? resident(tensor) : tensor;
+at::ScalarType weight_dtype(const at::Tensor& weight, const at::Tensor& source) {
+  return weight.scalar_type() == at::kFloat && at::isReducedFloatingType(source.scalar_type()) ? source.scalar_type()
+                                                                                               : weight.scalar_type();
+}
+
+at::Tensor Call::weight(const at::Tensor& tensor, const at::Tensor& source) const {
+  const at::ScalarType dtype = weight_dtype(tensor, source);
+  return on_cpu_ ? resident(tensor, dtype) : tensor.to(dtype);
 }
 
 at::Tensor Call::result(at::Tensor made, std::optional<at::MemoryFormat> format) const {

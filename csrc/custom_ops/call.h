@@ -14,6 +14,9 @@
 
 namespace ipex::custom_ops {
 
+// The dtype in which `weight` is multiplied with `source`.
+at::ScalarType weight_dtype(const at::Tensor& weight, const at::Tensor& source);
+
 class Call {
  public:
   // Throws E102 when tensors are on several devices. Undefined ones are none.
@@ -22,9 +25,10 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // What the kernel reads: `tensor` on ipex. Weights may be a copy that is kept (resident.h).
+  // What the kernel reads: `tensor` on ipex. Weights may be a copy that is kept (resident.h); float32 ones are rounded to the
+  // dtype of a source in less.
   at::Tensor read(const at::Tensor& tensor) const;
-  at::Tensor weight(const at::Tensor& tensor) const;
+  at::Tensor weight(const at::Tensor& tensor, const at::Tensor& source) const;
   std::optional<at::Tensor> read(const std::optional<at::Tensor>& tensor) const;
 
   // The kernel's result, where the operator's tensors are. `format`: how it lies on CPU.

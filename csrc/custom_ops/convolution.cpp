@@ -1,7 +1,7 @@
 // convolution(input, weight) = post_op(norm(at::convolution(input, weight, bias, ...)) + other)
 //
 //   input   [N, C, ...] or, unbatched, [C, ...]; any dtype of at::convolution, native in f32 and bf16
-//   weight  as at::convolution; without gradients a packed copy is kept (resident.h)
+//   weight  as at::convolution, same dtype, or f32 that is rounded to the dtype of input; without gradients a packed copy is kept (resident.h)
 //   norm_*  of a batch norm with known statistics, or nothing
 //   other   of a shape that broadcasts to the result
 //   result  channels-last if input or weight is, contiguous otherwise
@@ -72,7 +72,7 @@ at::Tensor convolution(
   const Call call(kName, {&input, &weight, &shift, &sum});
   at::Tensor dst = at::convolution_symint(
       call.read(input),
-      call.weight(weight),
+      call.weight(weight, input),
       call.read(bias),
       stride,
       padding,
@@ -103,8 +103,17 @@ at::Tensor convolution_meta(
     const OptionalTensor& norm_weight,
     const OptionalTensor& norm_bias,
     double norm_eps) {
+  const OptionalTensor shift = bias && bias->defined() ? OptionalTensor(bias->to(input.scalar_type())) : std::nullopt;
   at::Tensor dst = at::convolution_symint(
-      input, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups));
+      input,
+      weight.to(weight_dtype(weight, input)),
+      shift,
+      stride,
+      padding,
+      dilation,
+      transposed,
+      output_padding,
+      std::move(groups));
   normalized(dst, norm_mean, norm_var, norm_weight, norm_bias, norm_eps);
   apply(kName, dst, defined(other), post_op);
   return at::empty_symint(dst.sym_sizes(), dst.options(), format_of(input, weight));
@@ -126,7 +135,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   auto [diff_src, diff_weights, diff_bias] = at::convolution_backward_symint(
       call.read(grad),
       call.read(input),
-      call.read(weight),
+      call.read(weight).to(weight_dtype(weight, input)),
       SymInts(bias_sizes),
       stride,
       padding,
@@ -158,7 +167,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward_meta(
     std::array<bool, 3> mask) {
   const auto format = format_of(input, weight);
   const auto like = [&](const at::Tensor& tensor) {
-    return at::empty_symint(tensor.sym_sizes(), tensor.options(), format);
+    return at::empty_symint(tensor.sym_sizes(), grad.options(), format);
   };
   return {
       mask[0] ? like(input) : at::Tensor(),
@@ -192,7 +201,8 @@ class Convolution final : public torch::autograd::Function<Convolution> {
       c10::SymInt groups) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     context->save_for_backward({input, weight});
-    context->saved_data["has_bias"] = bias && bias->defined();
+    if (bias && bias->defined())
+      context->saved_data["bias_dtype"] = static_cast<int64_t>(bias->scalar_type());
     context->saved_data["stride"] = stride;
     context->saved_data["padding"] = padding;
     context->saved_data["dilation"] = dilation;
@@ -224,13 +234,12 @@ class Convolution final : public torch::autograd::Function<Convolution> {
       return result;
     const variable_list saved = context->get_saved_variables();
     auto& data = context->saved_data;
+    const auto bias_dtype = data["bias_dtype"];
     const auto numbers = [&](const char* name) { return data[name].toSymIntVector(); };
     const auto stride = numbers("stride"), padding = numbers("padding"), dilation = numbers("dilation"),
                output_padding = numbers("output_padding");
     const std::array<bool, 3> mask{
-        context->needs_input_grad(0),
-        context->needs_input_grad(1),
-        data["has_bias"].toBool() && context->needs_input_grad(2)};
+        context->needs_input_grad(0), context->needs_input_grad(1), bias_dtype.isInt() && context->needs_input_grad(2)};
     std::tie(result[0], result[1], result[2]) = backward_op().call(
         grads[0],
         saved[0],
@@ -242,6 +251,10 @@ class Convolution final : public torch::autograd::Function<Convolution> {
         output_padding,
         data["groups"].toSymInt(),
         mask);
+    if (result[1].defined())
+      result[1] = result[1].to(saved[1].scalar_type());
+    if (result[2].defined())
+      result[2] = result[2].to(static_cast<at::ScalarType>(bias_dtype.toInt()));
     return result;
   }
 };
@@ -321,7 +334,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward_autograd(
     return at::convolution_backward_symint(
         grad,
         input,
-        weight,
+        weight.to(weight_dtype(weight, input)),
         SymInts(bias_sizes),
         stride,
         padding,
@@ -364,8 +377,8 @@ at::Tensor convolution_autocast(
   const Lowered lowered(input);
   return forward_op().call(
       lowered(input),
-      lowered(weight),
-      lowered(bias),
+      weight,
+      bias,
       stride,
       padding,
       dilation,

@@ -24,7 +24,7 @@ at::Tensor to_device(const at::Tensor& input) {
 }
 
 at::Tensor resident_weight(const at::Tensor& weight) {
-  return resident(weight);
+  return resident(weight, weight.scalar_type());
 }
 
 at::Tensor to_host(const at::Tensor& input) {

@@ -1,7 +1,8 @@
 // linear(input, weight)[..., o] = post_op(bias[o] + sum over i of input[..., i] * weight[o, i] + other[..., o])
 //
 //   input   [..., I], any strides; any dtype of at::linear, native in f32 and bf16
-//   weight  [O, I], same dtype; without gradients a packed copy is kept (resident.h)
+//   weight  [O, I], same dtype, or f32 that is rounded to the dtype of input; without gradients a packed copy is kept
+//           (resident.h). Under autocast so it is: weights are not converted over and over.
 //   other   of a shape that broadcasts to the result
 //   result  [..., O], contiguous
 //   errors  E102, E103 for an unknown post_op, RuntimeError as at::linear
@@ -36,9 +37,14 @@ at::Tensor linear(
     std::string_view post_op) {
   const at::Tensor shift = defined(bias), sum = defined(other);
   const Call call(kName, {&input, &weight, &shift, &sum});
-  at::Tensor dst = at::linear(call.read(input), call.weight(weight), call.read(bias));
+  at::Tensor dst = at::linear(call.read(input), call.weight(weight, input), call.read(bias));
   apply(kName, dst, call.read(sum), post_op);
   return call.result(std::move(dst), at::MemoryFormat::Contiguous);
+}
+
+// In the dtype that a linear layer without kernels of ours wants.
+OptionalTensor like(const OptionalTensor& bias, const at::Tensor& input) {
+  return bias && bias->defined() ? OptionalTensor(bias->to(input.scalar_type())) : std::nullopt;
 }
 
 at::Tensor linear_meta(
@@ -47,7 +53,7 @@ at::Tensor linear_meta(
     const OptionalTensor& bias,
     const OptionalTensor& other,
     std::string_view post_op) {
-  at::Tensor dst = at::linear(input, weight, bias);
+  at::Tensor dst = at::linear(input, weight.to(weight_dtype(weight, input)), like(bias, input));
   apply(kName, dst, defined(other), post_op);
   return at::empty_symint(dst.sym_sizes(), dst.options());
 }
@@ -71,13 +77,15 @@ class Linear final : public torch::autograd::Function<Linear> {
       const OptionalTensor& bias) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     context->save_for_backward({input, weight});
-    context->saved_data["has_bias"] = bias && bias->defined();
+    if (bias && bias->defined())
+      context->saved_data["bias_dtype"] = static_cast<int64_t>(bias->scalar_type());
     return call_linear(input, weight, bias);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &input = saved[0], &weight = saved[1], &grad = grads[0];
+    const auto bias_dtype = context->saved_data["bias_dtype"];
     variable_list result(3);
     if (!grad.defined())
       return result;
@@ -85,9 +93,9 @@ class Linear final : public torch::autograd::Function<Linear> {
       result[0] = call_linear(grad, weight.t(), std::nullopt);
     const auto rows = [](const at::Tensor& tensor) { return tensor.reshape_symint({-1, tensor.sym_size(-1)}); };
     if (context->needs_input_grad(1))
-      result[1] = call_linear(rows(grad).t(), rows(input).t(), std::nullopt);
-    if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(2))
-      result[2] = rows(grad).sum(0);
+      result[1] = call_linear(rows(grad).t(), rows(input).t(), std::nullopt).to(weight.scalar_type());
+    if (bias_dtype.isInt() && context->needs_input_grad(2))
+      result[2] = rows(grad).sum(0, /*keepdim=*/false, static_cast<at::ScalarType>(bias_dtype.toInt()));
     return result;
   }
 };
@@ -113,7 +121,7 @@ at::Tensor linear_autocast(
     std::string_view post_op) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kName, "").typed<decltype(linear)>();
   const Lowered lowered(input);
-  return op.call(lowered(input), lowered(weight), lowered(bias), lowered(other), post_op);
+  return op.call(lowered(input), weight, bias, lowered(other), post_op);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // lstm(input, hx, params), as aten::lstm.input.
 //
-//   input, hx, params  as at::lstm; native in f32 and bf16; weights may have copies that are kept (resident.h)
+//   input, hx, params  as at::lstm; native in f32 and bf16; params may be f32 that is rounded to the dtype of input; weights
+//                      may have copies that are kept (resident.h)
 //   result             output, hidden state and cell state, contiguous
 //   gradients          PyTorch's CPU kernels
 #include <ATen/ATen.h>
@@ -22,6 +23,10 @@ Result contiguous(const Result& result) {
   return {output.contiguous(), hidden.contiguous(), cell.contiguous()};
 }
 
+at::Tensor like(const at::Tensor& param, const at::Tensor& input) {
+  return param.to(weight_dtype(param, input));
+}
+
 Result lstm(
     const at::Tensor& input,
     at::TensorList hx,
@@ -37,7 +42,7 @@ Result lstm(
   for (const at::Tensor& state : hx)
     states.push_back(call.read(state));
   for (const at::Tensor& param : params)
-    weights.push_back(param.dim() == 2 ? call.weight(param) : call.read(param));
+    weights.push_back(param.dim() == 2 ? call.weight(param, input) : like(call.read(param), input));
   auto [output, hidden, cell] = contiguous(
       at::lstm(call.read(input), states, weights, has_biases, num_layers, dropout, train, bidirectional, batch_first));
   return {call.result(std::move(output)), call.result(std::move(hidden)), call.result(std::move(cell))};
@@ -46,7 +51,7 @@ Result lstm(
 Result lstm_meta(
     const at::Tensor& input,
     at::TensorList hx,
-    at::TensorList params,
+    at::TensorList,
     bool,
     int64_t,
     double,
@@ -55,7 +60,7 @@ Result lstm_meta(
     bool) {
   auto sizes = input.sym_sizes().vec();
   sizes.back() = hx.at(0).sym_size(-1) * (bidirectional ? 2 : 1);
-  const auto& options = params.at(0).options();
+  const auto& options = input.options();
   return {
       at::empty_symint(sizes, options),
       at::empty_symint(hx.at(0).sym_sizes(), options),
@@ -77,8 +82,12 @@ Result lstm_autograd(
   const auto records = [](const at::Tensor& tensor) { return tensor.requires_grad(); };
   if (at::GradMode::is_enabled() &&
       (records(input) || std::any_of(hx.begin(), hx.end(), records) ||
-       std::any_of(params.begin(), params.end(), records)))
-    return contiguous(at::lstm(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first));
+       std::any_of(params.begin(), params.end(), records))) {
+    std::vector<at::Tensor> weights;
+    for (const at::Tensor& param : params)
+      weights.push_back(like(param, input));
+    return contiguous(at::lstm(input, hx, weights, has_biases, num_layers, dropout, train, bidirectional, batch_first));
+  }
   return op.redispatch(
       keys & c10::after_autograd_keyset,
       input,
@@ -105,7 +114,7 @@ Result lstm_autocast(
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kName, "").typed<decltype(lstm)>();
   const Lowered lowered(input);
   return op.call(
-      lowered(input), lowered(hx), lowered(params), has_biases, num_layers, dropout, train, bidirectional, batch_first);
+      lowered(input), lowered(hx), params, has_biases, num_layers, dropout, train, bidirectional, batch_first);
 }
 
 } // namespace

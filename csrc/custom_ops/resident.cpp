@@ -5,6 +5,7 @@
 #include <c10/core/CPUAllocator.h>
 
 #include <mutex>
+#include <vector>
 
 #include "aten/twin.h"
 #include "core/device.h"
@@ -17,16 +18,20 @@ namespace {
 struct Resident {
   c10::DataPtr bytes;
   int64_t uses = 0; // since the last write
-  c10::Storage copy;
+  struct Copy {
+    at::ScalarType dtype;
+    c10::Storage storage; // as many elements as the weight's
+  };
+  std::vector<Copy> copies; // one per dtype
 };
 
 std::mutex mutex; // of all of them
 int64_t bytes_now = 0;
 
 void drop(Resident& resident) {
-  if (resident.copy)
-    bytes_now -= static_cast<int64_t>(resident.copy.nbytes());
-  resident.copy = {};
+  for (const Resident::Copy& copy : resident.copies)
+    bytes_now -= static_cast<int64_t>(copy.storage.nbytes());
+  resident.copies.clear();
   resident.uses = 0;
 }
 
@@ -71,33 +76,40 @@ bool is_most(const at::Tensor& weight) {
   return nbytes % weight.itemsize() == 0 && 2 * weight.numel() * static_cast<int64_t>(weight.itemsize()) >= nbytes;
 }
 
-c10::Storage copy(const at::Tensor& weight) {
-  const auto count = static_cast<int64_t>(weight.storage().nbytes() / weight.itemsize());
+c10::Storage copied(const at::Tensor& weight, at::ScalarType dtype) {
   constexpr int64_t kDense = 1;
+  const auto count = static_cast<int64_t>(weight.storage().nbytes() / weight.itemsize());
   at::Tensor all = borrow_cpu(weight);
   all.unsafeGetTensorImpl()->set_sizes_and_strides(c10::IntArrayRef(count), c10::IntArrayRef(kDense), 0);
-  return at::empty({count}, all.options()).copy_(all).storage();
+  return at::empty({count}, all.options().dtype(dtype)).copy_(all).storage();
+}
+
+at::Tensor borrowed(const at::Tensor& weight, at::ScalarType dtype) {
+  return borrow_cpu(weight).to(dtype);
 }
 
 } // namespace
 
-at::Tensor resident(const at::Tensor& weight) {
+at::Tensor resident(const at::Tensor& weight, at::ScalarType dtype) {
   constexpr int64_t kSmallest = 1 << 10; // elements; fewer are packed as fast as they are looked up
   if (weight.numel() < kSmallest || !is_most(weight))
-    return borrow_cpu(weight);
+    return borrowed(weight, dtype);
   c10::StorageImpl& storage = *weight.storage().unsafeGetStorageImpl();
   const std::lock_guard lock(mutex);
   Resident* found = find_or_attach(storage);
   if (found == nullptr || ++found->uses < 2)
-    return borrow_cpu(weight);
-  if (!found->copy) {
+    return borrowed(weight, dtype);
+  for (const Resident::Copy& copy : found->copies)
+    if (copy.dtype == dtype)
+      return on_device_as(weight, copy.storage, dtype);
+  if (found->copies.empty()) {
     if (storage.has_materializer()) // somebody else's
-      return borrow_cpu(weight);
-    found->copy = copy(weight);
-    bytes_now += static_cast<int64_t>(found->copy.nbytes());
+      return borrowed(weight, dtype);
     storage.set_materializer(&written);
   }
-  return on_device_as(weight, found->copy);
+  found->copies.push_back({dtype, copied(weight, dtype)});
+  bytes_now += static_cast<int64_t>(found->copies.back().storage.nbytes());
+  return on_device_as(weight, found->copies.back().storage, dtype);
 }
 
 int64_t resident_bytes() {

@@ -10,8 +10,8 @@
 
 namespace ipex::custom_ops {
 
-// `weight`, a strided CPU tensor, as an ipex tensor for reading: its resident copy, or its own bytes.
-at::Tensor resident(const at::Tensor& weight);
+// `weight`, a strided CPU tensor, as an ipex tensor of `dtype` for reading: its resident copy, or its own bytes.
+at::Tensor resident(const at::Tensor& weight, at::ScalarType dtype);
 
 // How many bytes of CPU weights have a copy now.
 int64_t resident_bytes();
