@@ -25,6 +25,7 @@ from .amp.mode import (  # noqa: E402
     get_auto_mix_precision,
     get_train,
 )
+from .compiler import _get_compiler_backend, _set_compiler_backend  # noqa: E402
 from .device.explain import explain  # noqa: E402
 from .device.forms import physical_form  # noqa: E402
 
@@ -33,6 +34,8 @@ __all__ = [
     "AmpConf",
     "AutoMixPrecision",
     "__version__",
+    "_get_compiler_backend",
+    "_set_compiler_backend",
     "amp",
     "enable_auto_mixed_precision",
     "explain",

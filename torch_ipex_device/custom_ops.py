@@ -28,8 +28,8 @@ def _to_device(input: Tensor) -> Tensor:
 
 
 @torch.library.register_fake("torch_ipex::resident")
-def _resident(weight: Tensor) -> Tensor:
-    return _fake("ipex:0", weight)
+def _resident(weight: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    return _fake("ipex:0", weight.to(dtype or weight.dtype))
 
 
 @torch.library.register_fake("torch_ipex::to_host")

@@ -1,7 +1,7 @@
 // to_device(input): a CPU tensor as an ipex tensor; to_host(input): an ipex tensor as a CPU tensor. Without a copy: both
 // tensors are over the same memory. A tensor that is there already is copied, since operators return no argument.
 //
-//   resident(input): a weight on CPU for reading on ipex: its bytes, or a copy that is kept (resident.h)
+//   resident(weight, dtype): a weight on CPU for reading on ipex: its bytes, or a copy that is kept (resident.h)
 //
 // Their fake kernels are in torch_ipex_device/custom_ops.py. For graphs that run on ipex inside of a program of CPU tensors; they have no gradients.
 #include <ATen/ATen.h>
@@ -23,8 +23,12 @@ at::Tensor to_device(const at::Tensor& input) {
   return from_cpu(input);
 }
 
-at::Tensor resident_weight(const at::Tensor& weight) {
-  return resident(weight, weight.scalar_type());
+at::Tensor resident_weight(const at::Tensor& weight, std::optional<at::ScalarType> dtype) {
+  return resident(weight, dtype.value_or(weight.scalar_type()));
+}
+
+at::Tensor resident_on_device(const at::Tensor& weight, std::optional<at::ScalarType> dtype) {
+  return weight.to(dtype.value_or(weight.scalar_type()), /*non_blocking=*/false, /*copy=*/true);
 }
 
 at::Tensor to_host(const at::Tensor& input) {
@@ -40,7 +44,7 @@ TORCH_LIBRARY_IMPL(torch_ipex, CPU, library) {
 }
 
 TORCH_LIBRARY_IMPL(torch_ipex, PrivateUse1, library) {
-  library.impl("resident", TORCH_FN(copied));
+  library.impl("resident", TORCH_FN(resident_on_device));
   library.impl("to_device", TORCH_FN(copied));
   library.impl("to_host", TORCH_FN(to_host));
 }
