@@ -37,6 +37,7 @@ __all__ = [
     "_get_compiler_backend",
     "_set_compiler_backend",
     "amp",
+    "custom_ops",
     "enable_auto_mixed_precision",
     "explain",
     "get_auto_mix_precision",

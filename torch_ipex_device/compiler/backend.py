@@ -52,7 +52,7 @@ def ipex(
     try:
         return compile_graph(graph_module, example_inputs, **settings)
     except Exception as cause:
-        if type(cause).__module__ == "torch._dynamo.exc" or isinstance(cause, ValueError) and "E103" in str(cause):
+        if type(cause).__module__ == "torch._dynamo.exc" or (isinstance(cause, ValueError) and "E103" in str(cause)):
             raise  # Dynamo's own signals, and errors of the caller
         reason = str(cause).strip().split("\n")[0] or type(cause).__name__
         _log.warning(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +75,10 @@ def unary(node: fx.Node, src: fx.Node) -> str | None:
     if not node.args or node.args[0] is not src:
         return None
     if called is torch._C._nn.gelu:
-        return _GELU.get(node.kwargs.get("approximate", "none")) if len(node.args) == 1 else None  # type: ignore[arg-type]
+        return _GELU.get(str(node.kwargs.get("approximate", "none"))) if len(node.args) == 1 else None
     options = [*node.args[1:], *(value for name, value in node.kwargs.items() if name != "inplace")]
     is_default = all(isinstance(option, bool) for option in options)  # `inplace`, given by position
-    return _UNARY.get(called) if is_default and isinstance(called, (str, Callable)) else None  # type: ignore[arg-type]
+    return _UNARY.get(called) if is_default and called is not None else None
 
 
 def addend(node: fx.Node, src: fx.Node) -> fx.Node | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,9 +39,10 @@ def compile_graph(
     fuse(ours, trains)
     in_order = copy.deepcopy(ours)
     channels_last(in_order)
+    compile_with: Any = functools.partial(compile_fx, example_inputs_=list(example_inputs), config_patches=settings)
     try:
-        return compile_fx(in_order, list(example_inputs), config_patches=settings)
+        return compile_with(in_order)
     except RuntimeError as cause:
         if "view" not in str(cause):
             raise
-    return compile_fx(ours, list(example_inputs), config_patches=settings)  # a view needs the order of the program
+    return compile_with(ours)  # a view needs the order of the program

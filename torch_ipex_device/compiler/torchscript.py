@@ -23,10 +23,27 @@ from .retarget import DEVICE, retarget
 
 _log = logging.getLogger("torch_ipex_device")
 _MOST_TRACES = 16  # of a graph with symbolic sizes; what comes later runs eagerly
-_VIEWS = (
-    "chunk contiguous detach expand flatten getitem narrow permute reshape select split squeeze t to transpose unbind "
-    "unflatten unsqueeze view"
-).split()
+_VIEWS = [
+    "chunk",
+    "contiguous",
+    "detach",
+    "expand",
+    "flatten",
+    "getitem",
+    "narrow",
+    "permute",
+    "reshape",
+    "select",
+    "split",
+    "squeeze",
+    "t",
+    "to",
+    "transpose",
+    "unbind",
+    "unflatten",
+    "unsqueeze",
+    "view",
+]
 _MULTIPLY = (torch.conv1d, torch.conv2d, torch.conv3d, torch._C._nn.linear)
 
 
