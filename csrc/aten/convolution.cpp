@@ -2,7 +2,7 @@
 //
 // PyTorch's own kernel looks for a convolution of the backend by another name, and has no gradient. Here it is a convolution
 // from the top, which records gradients and has a native kernel. The tracer leaves aten::convolution out, since it expects to
-// see this one inside: so a convolution that is being traced calls it.
+// see this one inside: so a convolution that is being traced calls it (traced.h).
 #include <ATen/ops/_convolution.h>
 #include <ATen/ops/convolution.h>
 #include <torch/library.h>

@@ -10,9 +10,6 @@
 //   else    CPU fallback: other dtypes, no elements, shapes or parameters that do not fit
 //   errors  RuntimeError when shapes or parameters do not fit
 //   source  oneDNN developer guide, "Convolution" and "Deconvolution"
-#include <ATen/ops/_convolution.h>
-#include <torch/csrc/jit/frontend/tracer.h>
-
 #include "aten/fallback.h"
 #include "forms/operand.h"
 #include "forms/packed.h"
@@ -85,21 +82,6 @@ at::Tensor convolution(
     bool transposed,
     c10::IntArrayRef output_padding,
     int64_t groups) {
-  if (C10_UNLIKELY(torch::jit::tracer::isTracing())) // it records the operator that it expects inside of this one
-    return at::_convolution(
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        dilation,
-        transposed,
-        output_padding,
-        groups,
-        /*benchmark=*/false,
-        /*deterministic=*/false,
-        /*cudnn_enabled=*/true,
-        /*allow_tf32=*/true);
   const bool has_bias = bias && bias->defined();
   auto call = convolution_call(input, weight, {stride, padding, dilation, transposed, output_padding, groups});
   std::shared_ptr<const onednn::Primitive> kernel;

@@ -8,6 +8,7 @@
 #include "aten/fallback.h"
 #include "aten/operator_name.h"
 #include "aten/stats.h"
+#include "aten/traced.h"
 #include "aten/twin.h"
 #include "core/recorder.h"
 #include "forms/describe.h"
@@ -73,6 +74,8 @@ struct Entry;
 template <class Op, bool scalars, class Result, class... Args, Result (*kernel)(Args...)>
 struct Entry<Op, scalars, Result(Args...), kernel> {
   static Result call(Args... args) {
+    if (C10_UNLIKELY(is_traced<Op>()))
+      return call_traced<Op, Result>(std::forward<Args>(args)...);
     static OperatorStats& stats = operator_stats(full_name<Op>());
     stats.native_called();
     if (C10_UNLIKELY(recorder::active())) {
