@@ -11,8 +11,12 @@ import argparse
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _torch_ipex_device_compat.names import Name
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -128,42 +132,81 @@ def legacy_core_page() -> str:
     return _page("intel_pytorch_extension.core", "compat/src/intel_pytorch_extension/core.py and core_names.py", body)
 
 
-def _migration_table(replacements: Mapping[str, str]) -> list[str]:
-    from _torch_ipex_device_compat.forward import provides
+def _today(package: str, row: Name) -> str:
+    from _torch_ipex_device_compat.forward import find
 
-    rows = (
-        (f"`{name}`", f"handed to `torch_ipex_device.{name}`" if provides(name) else text)
-        for name, text in sorted(replacements.items())
+    there, found = find(row.path)
+    module = importlib.import_module(package)
+    if row.name in module.__all__ and getattr(module, row.name) is not found:
+        return "kept in `torch-ipex-device-compat`"
+    return f"`torch_ipex_device.{row.path}`" if there else row.instead
+
+
+def _migration_table(package: str, rows: Iterable[Name]) -> list[str]:
+    return _table(
+        ("Name", "Today", "What differs"),
+        ((f"`{row.name}`", _today(package, row), row.differs) for row in sorted(rows, key=lambda row: row.name)),
     )
-    return _table(("Name", "Today"), rows)
+
+
+def _operator_table(rows: Iterable[Name]) -> list[str]:
+    def today(name: str) -> str:
+        return f"`torch.ops.torch_ipex.{name}`"
+
+    operators = importlib.import_module("torch").ops.torch_ipex
+    found = ((row, hasattr(operators, row.name)) for row in rows)
+    body = ((today(row.name), today(row.name) if there else row.instead, row.differs) for row, there in found)
+    return _table(("Name", "Today", "What differs"), body)
+
+
+def _front_end_sections(rows: Iterable[Name]) -> list[str]:
+    """One table for the package itself and one for each module right below it that has rows."""
+    sections: dict[str, list[Name]] = {}
+    for row in rows:
+        parent, dot, _ = row.name.partition(".")
+        sections.setdefault(parent if dot else "", []).append(row)
+    body = []
+    for parent, members in sorted(sections.items()):
+        if parent:
+            body += ["", f"### {parent}", ""]
+        body += _migration_table("intel_extension_for_pytorch", members)
+    return body
 
 
 def migration_page() -> str:
     """Returns docs/migration.md."""
-    from _torch_ipex_device_compat import device_names, front_end_names
+    from _torch_ipex_device_compat import device_names, front_end_names, operator_names
 
     body = [
         "A program that imports `intel_pytorch_extension` or `intel_extension_for_pytorch` runs on the package",
-        "`torch-ipex-device-compat` ([compat/README.md](../compat/README.md)). Every name that `torch_ipex_device` has is handed",
-        "through. The others raise `AttributeError` with the text below. What differs for every program:",
+        "`torch-ipex-device-compat` ([compat/README.md](../compat/README.md)). Names that `torch_ipex_device` has are handed",
+        "through. The others raise an error with the text below, as an attribute (`AttributeError`) and when they are imported",
+        "(`ModuleNotFoundError`). What differs for every program:",
         "",
         "- The device string is `ipex:0`; it was `xpu:0`, a name that PyTorch now gives to GPUs. Use `ipex.DEVICE`.",
         "- Importing replaces no `torch.save`, no `F.linear`, no `nn.Module.to`; [torch_patches.md](torch_patches.md) lists the little",
         "  that it does change in PyTorch.",
         "- Inputs, parameters and buffers keep the value and precision that the program gave them.",
         "- Stock PyTorch 2.13 is enough; there is no patched build.",
+        "- Bad arguments are errors with a code ([errors.md](errors.md)), not assertions.",
         "",
         "## intel_pytorch_extension",
         "",
         "`core` has a page of its own: [legacy_core.md](legacy_core.md).",
         "",
-        *_migration_table(device_names.REPLACEMENTS),
+        *_migration_table("intel_pytorch_extension", device_names.NAMES.values()),
         "",
         "## intel_extension_for_pytorch",
         "",
-        *_migration_table(front_end_names.REPLACEMENTS),
+        *_front_end_sections(front_end_names.NAMES.values()),
+        "",
+        "## torch.ops.torch_ipex",
+        "",
+        "Operators of either package that programs called by themselves.",
+        "",
+        *_operator_table(operator_names.NAMES.values()),
     ]
-    source = "compat/src/_torch_ipex_device_compat/device_names.py and front_end_names.py"
+    source = "compat/src/_torch_ipex_device_compat/device_names.py, front_end_names.py and operator_names.py"
     return _page("Migrating from the archived extension", source, body)
 
 

@@ -17,7 +17,7 @@ DEVICE = "ipex:0"
 
 _C = _activate.activate()
 
-from . import amp, custom_ops, int8, optim  # noqa: E402 - they need the library that activate() loads
+from . import amp, cpu, custom_ops, int8, nn, optim  # noqa: E402 - they need the library that activate() loads
 from .amp.mode import (  # noqa: E402
     AmpConf,
     AutoMixPrecision,
@@ -28,21 +28,34 @@ from .amp.mode import (  # noqa: E402
 from .compiler import _get_compiler_backend, _set_compiler_backend  # noqa: E402
 from .device.explain import explain  # noqa: E402
 from .device.forms import physical_form  # noqa: E402
+from .frontend import isa  # noqa: E402
+from .frontend.math_mode import FP32MathMode, get_fp32_math_mode, set_fp32_math_mode  # noqa: E402
+from .frontend.verbose import VERBOSE_OFF, VERBOSE_ON, VERBOSE_ON_CREATION, verbose  # noqa: E402
 
 __all__ = [
     "DEVICE",
+    "VERBOSE_OFF",
+    "VERBOSE_ON",
+    "VERBOSE_ON_CREATION",
     "AmpConf",
     "AutoMixPrecision",
+    "FP32MathMode",
     "__version__",
     "_get_compiler_backend",
     "_set_compiler_backend",
     "amp",
+    "cpu",
     "custom_ops",
     "enable_auto_mixed_precision",
     "explain",
     "get_auto_mix_precision",
+    "get_fp32_math_mode",
     "get_train",
     "int8",
+    "isa",
+    "nn",
     "optim",
     "physical_form",
+    "set_fp32_math_mode",
+    "verbose",
 ]

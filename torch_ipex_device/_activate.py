@@ -27,6 +27,7 @@ def activate() -> ModuleType:
             fallback_policy = config.read("IPEX_FALLBACK")
             native = config.read("IPEX_NATIVE") == "1"
             eager_fusion = config.read("IPEX_EAGER_FUSION") == "1"
+            config.read("IPEX_FP32_MATH_MODE")  # frontend.math_mode applies it
             log.configure()
             extension = _load.load_extension()
             extension.set_fallback_policy(fallback_policy)

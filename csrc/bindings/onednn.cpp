@@ -1,6 +1,7 @@
-// Binds the primitive cache.
+// Binds the primitive cache and the log of executions.
 #include "bindings/bindings.h"
 #include "onednn/primitive_cache.h"
+#include "onednn/verbose.h"
 
 namespace ipex::bindings {
 
@@ -17,6 +18,7 @@ void init_onednn(py::module_& module) {
     return result;
   });
   module.def("set_primitive_cache_capacity", &onednn::set_primitive_cache_capacity, py::arg("capacity"));
+  module.def("set_log_executions", &onednn::set_log_executions, py::arg("logs"));
 }
 
 } // namespace ipex::bindings

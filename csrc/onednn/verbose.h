@@ -6,7 +6,12 @@
 #include <chrono>
 #include <string>
 
+#include "core/visibility.h"
+
 namespace ipex::onednn {
+
+// Whether executions are logged from now on; at first what ONEDNN_VERBOSE says.
+IPEX_API void set_log_executions(bool logs);
 
 // One execution, from construction to destruction. Costs the test of a flag when nobody asked.
 class LoggedExecution {

@@ -58,21 +58,8 @@ def test_missing_dunder_is_a_plain_attribute_error(legacy):
 
 
 def test_private_names_are_not_handed_through(legacy):
-    assert not hasattr(legacy, "_C")
-
-
-@pytest.mark.parametrize(
-    ("package", "table"), [(LEGACY[0], "device_names"), (LEGACY[1], "front_end_names")], ids=["device", "front end"]
-)
-def test_every_old_name_resolves_or_error_names_replacement(package, table):
-    module = importlib.import_module(package)
-    replacements = importlib.import_module(f"_torch_ipex_device_compat.{table}").REPLACEMENTS
-    missing = {name: text for name, text in replacements.items() if not hasattr(module, name)}
-    for name, text in missing.items():
-        with pytest.raises(AttributeError) as caught:
-            getattr(module, name)
-        assert text in str(caught.value)
-    assert all(hasattr(torch_ipex_device, name) for name in replacements.keys() - missing.keys())
+    assert not hasattr(legacy, "_load")
+    assert not hasattr(importlib.import_module(LEGACY[0]), "_C")
 
 
 def test_submodule_is_the_same_module(legacy):
@@ -89,6 +76,69 @@ def test_nested_submodule_is_the_same_module():
 def test_missing_submodule_raises_module_not_found(legacy):
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         importlib.import_module(f"{legacy.__name__}.no_such_module")
+
+
+def test_module_that_is_missing_is_an_error_with_the_replacement():
+    for statement in (
+        "import intel_extension_for_pytorch.quantization",
+        "import intel_extension_for_pytorch.quantization.fp8",
+        "from intel_extension_for_pytorch.quantization import prepare, convert",
+        "from intel_extension_for_pytorch import quantization",
+    ):
+        with pytest.raises(ModuleNotFoundError, match=r"use `ipex.AmpConf\(torch.int8\)`"):
+            exec(statement)
+
+
+def test_name_that_is_missing_is_the_same_error_when_imported():
+    with pytest.raises(ModuleNotFoundError, match=r"intel_pytorch_extension.gru'; use `torch.nn.GRU`"):
+        exec("from intel_pytorch_extension import gru")
+    with pytest.raises(ModuleNotFoundError, match="llm'; not offered"):
+        exec("from intel_extension_for_pytorch import llm")
+
+
+def test_names_missing_in_a_module_have_hints_too():
+    module = importlib.import_module("intel_extension_for_pytorch.nn.modules")
+    with pytest.raises(
+        AttributeError, match=r"intel_extension_for_pytorch.nn.modules' has no attribute 'Ipex.*; .*torchao"
+    ):
+        module.IpexWoqLinear  # noqa: B018
+    with pytest.raises(ModuleNotFoundError, match="torchao"):
+        exec("from intel_extension_for_pytorch.nn.modules import IpexWoqLinear")
+    with pytest.raises(ModuleNotFoundError, match="Optuna"):
+        exec("from intel_extension_for_pytorch.cpu import hypertune")
+    with pytest.raises(AttributeError, match=r"see docs/migration\.md"):
+        module.no_such_name  # noqa: B018
+
+
+def test_module_with_hints_has_the_objects_of_the_real_one():
+    legacy = importlib.import_module("intel_extension_for_pytorch")
+    namespace = {}
+    exec("from intel_extension_for_pytorch.nn.modules import *", namespace)
+    exec("from intel_extension_for_pytorch.optim._lamb import Lamb", namespace)
+    real = importlib.import_module("torch_ipex_device.nn.modules")
+    assert legacy.nn.modules.MergedEmbeddingBag is namespace["MergedEmbeddingBag"] is real.MergedEmbeddingBag
+    assert legacy.nn.FrozenBatchNorm2d is torch_ipex_device.nn.FrozenBatchNorm2d
+    assert namespace["Lamb"] is torch_ipex_device.optim.Lamb
+    assert legacy.nn is importlib.import_module("intel_extension_for_pytorch.nn")
+    assert "MergedEmbeddingBag" in dir(legacy.nn.modules)
+    assert legacy.nn.modules.__file__ == real.__file__
+
+
+def test_function_is_no_module():
+    with pytest.raises(
+        ModuleNotFoundError, match=r"use `from intel_extension_for_pytorch.nn.functional import interaction`"
+    ):
+        importlib.import_module("intel_extension_for_pytorch.nn.functional.interaction")
+    assert callable(torch_ipex_device.nn.functional.interaction)
+
+
+def test_runtime_is_the_same_module_however_it_is_imported():
+    namespace = {}
+    exec("from intel_extension_for_pytorch.cpu import runtime as a", namespace)
+    exec("import intel_extension_for_pytorch.cpu.runtime as b", namespace)
+    legacy = importlib.import_module("intel_extension_for_pytorch")
+    real = importlib.import_module("torch_ipex_device.cpu.runtime")
+    assert namespace["a"] is namespace["b"] is legacy.cpu.runtime is real
 
 
 def test_own_core_is_not_replaced_by_that_of_the_main_package():

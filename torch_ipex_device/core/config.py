@@ -37,6 +37,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("IPEX_DNNL_LIBRARY", "", (), "Path of the oneDNN run-time library (`libdnnl.so.3`) to load instead of the one that the wheel `onednn-cpu-gomp` installed."),
         Variable("IPEX_EAGER_FUSION", "1", ("0", "1"), "`0` computes every result when its operator is called, instead of letting element-wise operators join the primitive before them. At run time: `torch.ipex.set_eager_fusion`."),
         Variable("IPEX_FALLBACK", "silent", ("silent", "warn", "error"), "What happens when an operator runs on the CPU fallback: nothing, a warning once per operator, or error E105. At run time: `torch.ipex.set_fallback_policy`."),
+        Variable("IPEX_FP32_MATH_MODE", "FP32", ("FP32", "BF32"), "`BF32` lets PyTorch's CPU kernels compute float32 convolutions, matrix products and recurrent layers in bfloat16. At run time: `ipex.set_fp32_math_mode`."),
         Variable("IPEX_LOG_LEVEL", "warning", ("debug", "info", "warning", "error"), "Level of the logger `torch_ipex_device`."),
         Variable("IPEX_NATIVE", "1", ("0", "1"), "`0` sends every operator to the CPU fallback, to tell a fault of a native kernel from one of the program."),
     )

@@ -15,16 +15,17 @@ from _torch_ipex_device_compat.conflict import check_no_original_installed
 check_no_original_installed()
 
 from _torch_ipex_device_compat import submodules  # noqa: E402
-from _torch_ipex_device_compat.device_names import REPLACEMENTS  # noqa: E402
+from _torch_ipex_device_compat.device_modules import FrozenBatchNorm2d  # noqa: E402
+from _torch_ipex_device_compat.device_names import NAMES  # noqa: E402
 from _torch_ipex_device_compat.forward import attribute  # noqa: E402
 from torch_ipex_device import DEVICE, __version__  # noqa: E402
 
-submodules.install(submodules.SubmoduleFinder(__name__, own=frozenset({f"{__name__}.core"})))
+submodules.install(submodules.SubmoduleFinder(__name__, NAMES, own=frozenset({f"{__name__}.core"})))
 
 from . import core  # noqa: E402
 
-__all__ = ["DEVICE", "__version__", "core"]
+__all__ = ["DEVICE", "FrozenBatchNorm2d", "__version__", "core"]
 
 
 def __getattr__(name: str) -> Any:
-    return attribute(__name__, name, REPLACEMENTS)
+    return attribute(__name__, "", name, NAMES)
