@@ -66,6 +66,13 @@ at::Tensor Call::weight(const at::Tensor& tensor, const at::Tensor& source) cons
   return on_cpu_ ? resident(tensor, dtype) : tensor.to(dtype);
 }
 
+std::optional<at::Tensor> Call::bias(const std::optional<at::Tensor>& tensor, const at::Tensor& source) const {
+  auto found = read(tensor);
+  if (found && source.scalar_type() == at::kHalf) // our kernels add float32 to bfloat16; those for half are PyTorch's
+    found = found->to(at::kHalf);
+  return found;
+}
+
 at::Tensor Call::result(at::Tensor made, std::optional<at::MemoryFormat> format) const {
   if (!on_cpu_)
     return made;

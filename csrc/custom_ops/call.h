@@ -29,6 +29,7 @@ class Call {
   // dtype of a source in less.
   at::Tensor read(const at::Tensor& tensor) const;
   at::Tensor weight(const at::Tensor& tensor, const at::Tensor& source) const;
+  std::optional<at::Tensor> bias(const std::optional<at::Tensor>& tensor, const at::Tensor& source) const;
   std::optional<at::Tensor> read(const std::optional<at::Tensor>& tensor) const;
 
   // The kernel's result, where the operator's tensors are. `format`: how it lies on CPU.

@@ -73,7 +73,7 @@ at::Tensor convolution(
   at::Tensor dst = at::convolution_symint(
       call.read(input),
       call.weight(weight, input),
-      call.read(bias),
+      call.bias(bias, input),
       stride,
       padding,
       dilation,

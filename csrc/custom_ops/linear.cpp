@@ -37,7 +37,7 @@ at::Tensor linear(
     std::string_view post_op) {
   const at::Tensor shift = defined(bias), sum = defined(other);
   const Call call(kName, {&input, &weight, &shift, &sum});
-  at::Tensor dst = at::linear(call.read(input), call.weight(weight, input), call.read(bias));
+  at::Tensor dst = at::linear(call.read(input), call.weight(weight, input), call.bias(bias, input));
   apply(kName, dst, call.read(sum), post_op);
   return call.result(std::move(dst), at::MemoryFormat::Contiguous);
 }

@@ -42,7 +42,7 @@ def compile_graph(
     compile_with: Any = functools.partial(compile_fx, example_inputs_=list(example_inputs), config_patches=settings)
     try:
         return compile_with(in_order)
-    except RuntimeError as cause:
+    except (RuntimeError, ValueError) as cause:
         if "view" not in str(cause):
             raise
     return compile_with(ours)  # a view needs the order of the program

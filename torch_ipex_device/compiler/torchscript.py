@@ -6,10 +6,11 @@ the memory of the weights (csrc/custom_ops/resident.h).
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -73,6 +74,16 @@ def compile_graph(graph_module: fx.GraphModule, example_inputs: Sequence[Any]) -
     return traces
 
 
+@contextlib.contextmanager
+def _same_random_numbers() -> Iterator[None]:
+    """What is traced runs once more than the program says."""
+    state = torch.ipex.get_rng_state()  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.ipex.set_rng_state(state)  # type: ignore[attr-defined]
+
+
 def _is_static(value: Tensor) -> bool:
     return all(isinstance(size, int) for size in (*value.shape, *value.stride()))
 
@@ -97,7 +108,7 @@ class _Traces:
         """Returns a function of the arguments that are tensors, for sizes like those of `args`."""
         program = _OnDevice(self._graph, self._weights, args)
         tensors = tuple(value for value in args if isinstance(value, Tensor))
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings(), _same_random_numbers():
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes are those of the key
             traced = torch.jit.freeze(torch.jit.trace(program, tensors, check_trace=False, strict=False).eval())
