@@ -10,28 +10,9 @@ from torch import Tensor
 
 from torch_ipex_device.core.errors import error
 
+from .split_float import cat_bfloat16_float, split_into
+
 _KEY = "low_bits"
-
-
-def join(high: Tensor, low: Tensor) -> Tensor:
-    """Returns the float32 values whose nearest bfloat16 numbers are `high`.
-
-    Args:
-        high: bfloat16, any shape.
-        low: int16, same shape; what `split` gave.
-    """
-    return ((high.view(torch.int16).to(torch.int32) << 16) + low.to(torch.int32)).view(torch.float32)
-
-
-def split(value: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns float32 values as bfloat16 (to nearest, halves away from zero) and the int16 difference of their bits.
-
-    Args:
-        value: float32, any shape.
-    """
-    bits = value.view(torch.int32)
-    high = (bits + 0x8000) >> 16
-    return high.to(torch.int16).view(torch.bfloat16), (bits - (high << 16)).to(torch.int16)
 
 
 class SplitSGD(torch.optim.Optimizer):
@@ -114,7 +95,7 @@ class SplitSGD(torch.optim.Optimizer):
         is_split = parameter.dtype == torch.bfloat16
         if is_split and _KEY not in state:
             state[_KEY] = torch.zeros_like(parameter, dtype=torch.int16)
-        value = join(parameter, state[_KEY]) if is_split else parameter
+        value = cat_bfloat16_float(parameter, state[_KEY]) if is_split else parameter
         direction = grad.to(value.dtype)
         if group["weight_decay"] != 0:
             direction = direction.add(value, alpha=group["weight_decay"])
@@ -128,9 +109,7 @@ class SplitSGD(torch.optim.Optimizer):
         if not is_split:
             parameter.add_(direction, alpha=-group["lr"])
             return
-        high, low = split(value.add(direction, alpha=-group["lr"]))
-        parameter.copy_(high)
-        state[_KEY].copy_(low)
+        split_into(value.add_(direction, alpha=-group["lr"]), parameter, state[_KEY])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Loads what `state_dict()` gave.
