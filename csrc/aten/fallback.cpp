@@ -31,7 +31,7 @@ class Arguments {
       value = IValue(twin(std::move(value).toTensor(), index));
     else if (value.isTensorList())
       replace_list(value, index);
-    else if (value.isOptionalTensorList())
+    else if (is_optional_tensor_list(value))
       replace_optional_list(value, index);
     else if (value.isDevice())
       replace_device(value);
@@ -76,12 +76,21 @@ class Arguments {
     value = IValue(std::move(tensors));
   }
 
+  // isOptionalTensorList() compares pointers to types; TorchScript's lists have a type of their own.
+  static bool is_optional_tensor_list(const IValue& value) {
+    if (!value.isList())
+      return false;
+    const auto element = value.toList().elementType();
+    return element->kind() == c10::TypeKind::OptionalType &&
+        element->castRaw<c10::OptionalType>()->getElementType()->kind() == c10::TypeKind::TensorType;
+  }
+
   void replace_optional_list(IValue& value, size_t index) {
-    const auto tensors = value.toOptionalTensorList();
+    const auto tensors = value.toListRef();
     c10::List<std::optional<Tensor>> twins;
     twins.reserve(tensors.size());
-    for (const std::optional<Tensor>& tensor : tensors)
-      twins.push_back(tensor ? std::optional<Tensor>(twin(*tensor, index)) : std::nullopt);
+    for (const IValue& tensor : tensors)
+      twins.push_back(tensor.isTensor() ? std::optional<Tensor>(twin(tensor.toTensor(), index)) : std::nullopt);
     value = IValue(std::move(twins));
   }
 

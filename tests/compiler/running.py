@@ -73,4 +73,5 @@ class Warnings:
     @property
     def texts(self) -> list[str]:
         """The warnings so far."""
-        return [record.getMessage() for record in self._caplog.records if record.levelno >= logging.WARNING]
+        records = [record for record in self._caplog.records if record.name == "torch_ipex_device"]
+        return [record.getMessage() for record in records if record.levelno >= logging.WARNING]
