@@ -29,7 +29,13 @@ from .compiler import _get_compiler_backend, _set_compiler_backend  # noqa: E402
 from .device.explain import explain  # noqa: E402
 from .device.forms import physical_form  # noqa: E402
 from .frontend import isa  # noqa: E402
+from .frontend.channels_last_mode import (  # noqa: E402
+    auto_channels_last_enabled,
+    disable_auto_channels_last,
+    enable_auto_channels_last,
+)
 from .frontend.math_mode import FP32MathMode, get_fp32_math_mode, set_fp32_math_mode  # noqa: E402
+from .frontend.optimize import optimize  # noqa: E402
 from .frontend.verbose import VERBOSE_OFF, VERBOSE_ON, VERBOSE_ON_CREATION, verbose  # noqa: E402
 
 __all__ = [
@@ -44,8 +50,11 @@ __all__ = [
     "_get_compiler_backend",
     "_set_compiler_backend",
     "amp",
+    "auto_channels_last_enabled",
     "cpu",
     "custom_ops",
+    "disable_auto_channels_last",
+    "enable_auto_channels_last",
     "enable_auto_mixed_precision",
     "explain",
     "get_auto_mix_precision",
@@ -55,6 +64,7 @@ __all__ = [
     "isa",
     "nn",
     "optim",
+    "optimize",
     "physical_form",
     "set_fp32_math_mode",
     "verbose",

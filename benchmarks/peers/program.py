@@ -65,11 +65,27 @@ def inference(
 
 
 def training(
-    workload: Workload, model: nn.Module, input: torch.Tensor, device: str = "cpu", mode: Mode | None = None
+    workload: Workload,
+    model: nn.Module,
+    input: torch.Tensor,
+    device: str = "cpu",
+    mode: Mode | None = None,
+    finish: Callable[[nn.Module, torch.optim.Optimizer], tuple[nn.Module, torch.optim.Optimizer]] | None = None,
 ) -> Program:
-    """Returns a program of training steps: forward, cross entropy, backward, SGD with momentum, the loss as a number."""
+    """Returns a program of training steps: forward, cross entropy, backward, SGD with momentum, the loss as a number.
+
+    Args:
+        workload: what to run.
+        model: on `device`.
+        input: on CPU.
+        device: where the model is.
+        mode: the context to compute in; None: autocast as the workload says.
+        finish: what a peer makes of model and optimizer.
+    """
     model.train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
+    optimizer: torch.optim.Optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
+    if finish is not None:
+        model, optimizer = finish(model, optimizer)
     target: torch.Tensor | None = None
 
     def run() -> float:

@@ -51,7 +51,7 @@ class Alternative:
         How long an idle thread spins before it sleeps is left as every user has it; `block` in worker.py waits that long.
         """
         variables = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        if self.name != "ipex":
+        if not self.name.startswith("ipex"):
             # Stock PyTorch is measured as if the device were not installed.
             variables["TORCH_DEVICE_BACKEND_AUTOLOAD"] = "0"
         if self.requirements:
@@ -77,6 +77,9 @@ class Alternative:
 
 _ROWS = (
     Alternative("ipex", trains=True, int8=True),
+    Alternative("ipex-optimize", trains=True),
+    Alternative("ipex-compile", trains=True),
+    Alternative("ipex-torchscript"),
     Alternative("eager", trains=True),
     Alternative("eager-cl", trains=True, images_only=True),
     Alternative("inductor", trains=True),

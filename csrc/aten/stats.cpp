@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "core/check.h"
 
@@ -91,9 +92,19 @@ bool native_enabled() {
   return native.load(std::memory_order_relaxed);
 }
 
+namespace {
+thread_local bool is_meant = false;
+}
+
+FallbackIsMeant::FallbackIsMeant() : before_(std::exchange(is_meant, true)) {}
+
+FallbackIsMeant::~FallbackIsMeant() {
+  is_meant = before_;
+}
+
 void enter_fallback(const std::string& name, OperatorStats& stats) {
   const FallbackPolicy now = fallback_policy();
-  if (C10_UNLIKELY(now != FallbackPolicy::silent)) {
+  if (C10_UNLIKELY(now != FallbackPolicy::silent) && !is_meant) {
     IPEX_CHECK(
         now != FallbackPolicy::error,
         E105,

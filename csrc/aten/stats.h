@@ -45,6 +45,18 @@ IPEX_API FallbackPolicy fallback_policy();
 IPEX_API void set_native_enabled(bool enabled);
 IPEX_API bool native_enabled();
 
+// While it lives, this thread's fallbacks are what the program asked for: the policy says nothing about them.
+class FallbackIsMeant {
+ public:
+  FallbackIsMeant();
+  ~FallbackIsMeant();
+  FallbackIsMeant(const FallbackIsMeant&) = delete;
+  FallbackIsMeant& operator=(const FallbackIsMeant&) = delete;
+
+ private:
+  const bool before_;
+};
+
 // Counts a call that takes the fallback, after asking the policy.
 // Throws E105 when the policy is `error`; the call is then not counted.
 void enter_fallback(const std::string& name, OperatorStats& stats);

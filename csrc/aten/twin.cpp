@@ -353,6 +353,8 @@ Tensor as_cpu(const Tensor& tensor) {
 
 namespace {
 
+void (*alias_observer)(c10::StorageImpl&) = nullptr;
+
 Tensor over_cpu(const Tensor& tensor, bool writable) {
   IPEX_CHECK(
       tensor.device().is_cpu() && tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(),
@@ -368,8 +370,15 @@ Tensor over_cpu(const Tensor& tensor, bool writable) {
 
 } // namespace
 
+void set_alias_observer(void (*observer)(c10::StorageImpl&)) {
+  alias_observer = observer;
+}
+
 Tensor from_cpu(const Tensor& tensor) {
-  return over_cpu(tensor, /*writable=*/true);
+  Tensor made = over_cpu(tensor, /*writable=*/true);
+  if (alias_observer != nullptr)
+    alias_observer(*tensor.storage().unsafeGetStorageImpl());
+  return made;
 }
 
 Tensor borrow_cpu(const Tensor& tensor) {
@@ -378,9 +387,7 @@ Tensor borrow_cpu(const Tensor& tensor) {
 
 Tensor on_device_as(const Tensor& tensor, const c10::Storage& storage, std::optional<at::ScalarType> dtype) {
   Tensor made = at::detail::make_tensor<TensorImpl>(
-      c10::Storage(storage),
-      to_device(tensor.key_set()),
-      dtype ? c10::scalarTypeToTypeMeta(*dtype) : tensor.dtype());
+      c10::Storage(storage), to_device(tensor.key_set()), dtype ? c10::scalarTypeToTypeMeta(*dtype) : tensor.dtype());
   made.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
   return made;
 }

@@ -78,6 +78,9 @@ IPEX_API at::Tensor as_cpu(const at::Tensor& tensor);
 // An ipex tensor over the memory of a CPU tensor, which it keeps alive. Strided tensors only (E104).
 IPEX_API at::Tensor from_cpu(const at::Tensor& tensor);
 
+// Is told the storages of CPU tensors that such a tensor may write from now on.
+void set_alias_observer(void (*observer)(c10::StorageImpl&));
+
 // The same for reading only: whoever watches the memory of the CPU tensor is not told.
 at::Tensor borrow_cpu(const at::Tensor& tensor);
 

@@ -28,12 +28,15 @@ using torch::autograd::variable_list;
 constexpr const char* kName = "torch_ipex::convolution";
 constexpr const char* kBackwardName = "torch_ipex::convolution_backward";
 
-at::Tensor defined(const OptionalTensor& tensor) {
-  return tensor ? *tensor : at::Tensor();
-}
-
+// What stock PyTorch gives: in float64 its own kernels, otherwise oneDNN's.
 at::MemoryFormat format_of(const at::Tensor& input, const at::Tensor& weight) {
-  if (weight.dim() < 4 || weight.dim() > 5 || !at::native::mkldnn_conv_use_channels_last(input, weight))
+  if (weight.dim() < 4 || weight.dim() > 5)
+    return at::MemoryFormat::Contiguous;
+  const bool is_double = input.scalar_type() == at::kDouble;
+  const auto is_last = [](const at::Tensor& tensor) {
+    return tensor.suggest_memory_format() == at::MemoryFormat::ChannelsLast;
+  };
+  if (is_double ? !is_last(input) && !is_last(weight) : !at::native::mkldnn_conv_use_channels_last(input, weight))
     return at::MemoryFormat::Contiguous;
   return weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d;
 }
@@ -68,8 +71,36 @@ at::Tensor convolution(
     const OptionalTensor& norm_weight,
     const OptionalTensor& norm_bias,
     double norm_eps) {
-  const at::Tensor shift = defined(bias), sum = defined(other);
-  const Call call(kName, {&input, &weight, &shift, &sum});
+  if (input.dim() + 1 == weight.dim()) // one image
+    return convolution(
+               input.unsqueeze(0),
+               weight,
+               bias,
+               stride,
+               padding,
+               dilation,
+               transposed,
+               output_padding,
+               std::move(groups),
+               defined(other).defined() ? OptionalTensor(other->unsqueeze(0)) : std::nullopt,
+               post_op,
+               norm_mean,
+               norm_var,
+               norm_weight,
+               norm_bias,
+               norm_eps)
+        .squeeze(0);
+  const at::Tensor sum = defined(other);
+  const Call call(
+      kName,
+      {input,
+       weight,
+       defined(bias),
+       sum,
+       defined(norm_mean),
+       defined(norm_var),
+       defined(norm_weight),
+       defined(norm_bias)});
   at::Tensor dst = at::convolution_symint(
       call.read(input),
       call.weight(weight, input),
@@ -103,6 +134,25 @@ at::Tensor convolution_meta(
     const OptionalTensor& norm_weight,
     const OptionalTensor& norm_bias,
     double norm_eps) {
+  if (input.dim() + 1 == weight.dim()) // one image
+    return convolution_meta(
+               input.unsqueeze(0),
+               weight,
+               bias,
+               stride,
+               padding,
+               dilation,
+               transposed,
+               output_padding,
+               std::move(groups),
+               defined(other).defined() ? OptionalTensor(other->unsqueeze(0)) : std::nullopt,
+               post_op,
+               norm_mean,
+               norm_var,
+               norm_weight,
+               norm_bias,
+               norm_eps)
+        .squeeze(0);
   const OptionalTensor shift = bias && bias->defined() ? OptionalTensor(bias->to(input.scalar_type())) : std::nullopt;
   at::Tensor dst = at::convolution_symint(
       input,
@@ -130,7 +180,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
     SymInts output_padding,
     c10::SymInt groups,
     std::array<bool, 3> mask) {
-  const Call call(kBackwardName, {&grad, &input, &weight});
+  const Call call(kBackwardName, {grad, input, weight});
   const std::vector<c10::SymInt> bias_sizes{grad.sym_size(1)};
   auto [diff_src, diff_weights, diff_bias] = at::convolution_backward_symint(
       call.read(grad),
@@ -277,11 +327,25 @@ at::Tensor convolution_autograd(
     const OptionalTensor& norm_weight,
     const OptionalTensor& norm_bias,
     double norm_eps) {
+  check_devices(kName, {input, weight, defined(bias), defined(other)});
   const bool is_batched = input.dim() == weight.dim();
   const at::Tensor batch = is_batched ? input : input.unsqueeze(0);
   const OptionalTensor sum = is_batched || !other || !other->defined() ? other : OptionalTensor(other->unsqueeze(0));
   at::Tensor dst;
-  if (needs_gradients({&batch, &weight}, {&bias, &sum, &norm_weight, &norm_bias}))
+  if (has_tangent(batch) || has_tangent(weight) || has_tangent(bias) || has_tangent(sum))
+    dst = applied(
+        kName,
+        normalized(
+            at::convolution_symint(
+                batch, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups)),
+            norm_mean,
+            norm_var,
+            norm_weight,
+            norm_bias,
+            norm_eps),
+        defined(sum),
+        post_op);
+  else if (needs_gradients({&batch, &weight}, {&bias, &sum, &norm_weight, &norm_bias}))
     dst = applied(
         kName,
         normalized(

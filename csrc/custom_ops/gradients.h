@@ -24,6 +24,14 @@ inline bool needs_gradients(
        }));
 }
 
+// Whether a tensor carries a forward-mode gradient, for which the operators of at have formulas, and ours have none.
+inline bool has_tangent(const at::Tensor& tensor) {
+  return tensor.defined() && tensor._fw_grad(/*level=*/0).defined();
+}
+inline bool has_tangent(const std::optional<at::Tensor>& tensor) {
+  return tensor && has_tangent(*tensor);
+}
+
 // Converts tensors of a call under autocast to its dtype, with autocast's cache; below it, autocast is off.
 class Lowered {
  public:

@@ -25,18 +25,14 @@ using torch::autograd::variable_list;
 
 constexpr const char* kName = "torch_ipex::linear";
 
-at::Tensor defined(const OptionalTensor& tensor) {
-  return tensor ? *tensor : at::Tensor();
-}
-
 at::Tensor linear(
     const at::Tensor& input,
     const at::Tensor& weight,
     const OptionalTensor& bias,
     const OptionalTensor& other,
     std::string_view post_op) {
-  const at::Tensor shift = defined(bias), sum = defined(other);
-  const Call call(kName, {&input, &weight, &shift, &sum});
+  const at::Tensor sum = defined(other);
+  const Call call(kName, {input, weight, defined(bias), sum});
   at::Tensor dst = at::linear(call.read(input), call.weight(weight, input), call.bias(bias, input));
   apply(kName, dst, call.read(sum), post_op);
   return call.result(std::move(dst), at::MemoryFormat::Contiguous);
@@ -67,7 +63,14 @@ at::Tensor call_linear(const at::Tensor& input, const at::Tensor& weight, const 
   return op.call(input, weight, bias, std::nullopt, "");
 }
 
-// Its gradients are linear too, so they have gradients.
+at::Tensor call_product(const at::Tensor& left, const at::Tensor& right) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("torch_ipex::product", "")
+                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&)>();
+  return op.call(left, right);
+}
+
+// Its gradients are products too, so they have gradients.
 class Linear final : public torch::autograd::Function<Linear> {
  public:
   static at::Tensor forward(
@@ -76,7 +79,9 @@ class Linear final : public torch::autograd::Function<Linear> {
       const at::Tensor& weight,
       const OptionalTensor& bias) {
     const at::AutoDispatchBelowADInplaceOrView guard;
-    context->save_for_backward({input, weight});
+    context->save_for_backward(
+        {weight.requires_grad() ? input : at::Tensor(), input.requires_grad() ? weight : at::Tensor()});
+    context->saved_data["weight_dtype"] = static_cast<int64_t>(weight.scalar_type());
     if (bias && bias->defined())
       context->saved_data["bias_dtype"] = static_cast<int64_t>(bias->scalar_type());
     return call_linear(input, weight, bias);
@@ -85,7 +90,7 @@ class Linear final : public torch::autograd::Function<Linear> {
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &input = saved[0], &weight = saved[1], &grad = grads[0];
-    const auto bias_dtype = context->saved_data["bias_dtype"];
+    const auto dtype = [&](const char* name) { return static_cast<at::ScalarType>(context->saved_data[name].toInt()); };
     variable_list result(3);
     if (!grad.defined())
       return result;
@@ -93,9 +98,9 @@ class Linear final : public torch::autograd::Function<Linear> {
       result[0] = call_linear(grad, weight.t(), std::nullopt);
     const auto rows = [](const at::Tensor& tensor) { return tensor.reshape_symint({-1, tensor.sym_size(-1)}); };
     if (context->needs_input_grad(1))
-      result[1] = call_linear(rows(grad).t(), rows(input).t(), std::nullopt).to(weight.scalar_type());
-    if (bias_dtype.isInt() && context->needs_input_grad(2))
-      result[2] = rows(grad).sum(0, /*keepdim=*/false, static_cast<at::ScalarType>(bias_dtype.toInt()));
+      result[1] = call_product(rows(grad).t(), rows(input)).to(dtype("weight_dtype"));
+    if (context->saved_data["bias_dtype"].isInt() && context->needs_input_grad(2))
+      result[2] = rows(grad).sum(0, /*keepdim=*/false, dtype("bias_dtype"));
     return result;
   }
 };
@@ -108,6 +113,10 @@ at::Tensor linear_autograd(
     const OptionalTensor& other,
     std::string_view post_op) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kName, "").typed<decltype(linear)>();
+  check_devices(kName, {input, weight, defined(bias), defined(other)});
+  if (weight.dim() == 1 || has_tangent(input) || has_tangent(weight) || has_tangent(bias) || has_tangent(other))
+    return applied(
+        kName, at::linear(input, weight.to(weight_dtype(weight, input)), like(bias, input)), defined(other), post_op);
   if (!needs_gradients({&input, &weight}, {&bias, &other}))
     return op.redispatch(keys & c10::after_autograd_keyset, input, weight, bias, other, post_op);
   return applied(kName, Linear::apply(input, weight, bias), defined(other), post_op);

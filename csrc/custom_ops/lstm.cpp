@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <torch/library.h>
 
+#include "core/check.h"
 #include "custom_ops/call.h"
 #include "custom_ops/gradients.h"
 
@@ -23,6 +24,18 @@ Result contiguous(const Result& result) {
   return {output.contiguous(), hidden.contiguous(), cell.contiguous()};
 }
 
+void check_states(at::TensorList hx, at::TensorList params) {
+  IPEX_CHECK(
+      hx.size() == 2 && !params.empty(),
+      E103,
+      kName,
+      "got ",
+      hx.size(),
+      " states and ",
+      params.size(),
+      " params; accepted: hidden and cell state, and the weights");
+}
+
 at::Tensor like(const at::Tensor& param, const at::Tensor& input) {
   return param.to(weight_dtype(param, input));
 }
@@ -37,7 +50,11 @@ Result lstm(
     bool train,
     bool bidirectional,
     bool batch_first) {
-  const Call call(kName, {&input, &hx.at(0), &hx.at(1), &params.at(0)});
+  check_states(hx, params);
+  std::vector<at::Tensor> all{input};
+  all.insert(all.end(), hx.begin(), hx.end());
+  all.insert(all.end(), params.begin(), params.end());
+  const Call call(kName, all);
   std::vector<at::Tensor> states, weights;
   for (const at::Tensor& state : hx)
     states.push_back(call.read(state));
@@ -51,13 +68,14 @@ Result lstm(
 Result lstm_meta(
     const at::Tensor& input,
     at::TensorList hx,
-    at::TensorList,
+    at::TensorList params,
     bool,
     int64_t,
     double,
     bool,
     bool bidirectional,
     bool) {
+  check_states(hx, params);
   auto sizes = input.sym_sizes().vec();
   sizes.back() = hx.at(0).sym_size(-1) * (bidirectional ? 2 : 1);
   const auto& options = input.options();
@@ -79,9 +97,10 @@ Result lstm_autograd(
     bool bidirectional,
     bool batch_first) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kName, "").typed<decltype(lstm)>();
-  const auto records = [](const at::Tensor& tensor) { return tensor.requires_grad(); };
-  if (at::GradMode::is_enabled() &&
-      (records(input) || std::any_of(hx.begin(), hx.end(), records) ||
+  const auto records = [](const at::Tensor& tensor) {
+    return (at::GradMode::is_enabled() && tensor.requires_grad()) || has_tangent(tensor);
+  };
+  if ((records(input) || std::any_of(hx.begin(), hx.end(), records) ||
        std::any_of(params.begin(), params.end(), records))) {
     std::vector<at::Tensor> weights;
     for (const at::Tensor& param : params)

@@ -59,7 +59,7 @@ void apply(std::string_view op, at::Tensor& tensor, const at::Tensor& other, std
 at::Tensor applied(std::string_view op, at::Tensor tensor, const at::Tensor& other, std::string_view post_op) {
   const Row* row = post_op.empty() ? nullptr : &find(op, post_op);
   if (other.defined())
-    tensor = tensor + other;
+    tensor = tensor.add(other.expand_as(tensor)).to(tensor.scalar_type());
   return row == nullptr ? tensor : row->out_of_place(tensor);
 }
 

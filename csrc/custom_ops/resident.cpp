@@ -4,11 +4,15 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/CPUAllocator.h>
 
+#include <pthread.h>
+
+#include <algorithm>
 #include <mutex>
 #include <vector>
 
 #include "aten/twin.h"
 #include "core/device.h"
+#include "fusion/open_primitive.h"
 
 namespace ipex::custom_ops {
 
@@ -17,28 +21,47 @@ namespace {
 // What the DataPtr of a CPU storage holds instead of its bytes' owner, which it holds itself.
 struct Resident {
   c10::DataPtr bytes;
-  int64_t uses = 0; // since the last write
+  bool may_copy = true; // nobody writes the bytes unseen
+  uint64_t writes = 0; // that were seen
+  struct Use {
+    c10::DimVector strides;
+    int64_t offset;
+    bool operator==(const Use&) const = default;
+  };
+  std::vector<Use> uses; // since the last write: gradients read weights transposed, once
   struct Copy {
     at::ScalarType dtype;
+    uint32_t version; // of the weight, which in-place operators raise when they have written
     c10::Storage storage; // as many elements as the weight's
   };
   std::vector<Copy> copies; // one per dtype
 };
 
-std::mutex mutex; // of all of them
+// Of all of them. Nothing is computed while it is held.
+std::mutex& the_mutex() {
+  static auto* const made = [] {
+    static std::mutex mutex;
+    fusion::close_all(); // makes what has handlers of its own: these have to run after this one
+    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
+    return &mutex;
+  }();
+  return *made;
+}
+
 int64_t bytes_now = 0;
 
 void drop(Resident& resident) {
   for (const Resident::Copy& copy : resident.copies)
     bytes_now -= static_cast<int64_t>(copy.storage.nbytes());
   resident.copies.clear();
-  resident.uses = 0;
+  resident.uses.clear();
+  ++resident.writes;
 }
 
 void release(void* context) {
   auto* resident = static_cast<Resident*>(context);
   {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(the_mutex());
     drop(*resident);
   }
   delete resident;
@@ -51,7 +74,7 @@ Resident* find(const c10::StorageImpl& storage) {
 
 // PyTorch calls it before somebody gets a pointer to write through.
 void written(c10::StorageImpl* storage) {
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(the_mutex());
   if (Resident* resident = find(*storage))
     drop(*resident);
 }
@@ -84,6 +107,36 @@ c10::Storage copied(const at::Tensor& weight, at::ScalarType dtype) {
   return at::empty({count}, all.options().dtype(dtype)).copy_(all).storage();
 }
 
+uint32_t version_of(const at::Tensor& weight) {
+  return weight.is_inference() ? 0 : weight.unsafeGetTensorImpl()->version_counter().current_version();
+}
+
+// Whether the weight is used as it was before, since the last write.
+bool is_used_again(Resident& resident, const at::Tensor& weight) {
+  constexpr size_t kMostUses = 4;
+  const Resident::Use use{c10::DimVector(weight.strides()), weight.storage_offset()};
+  if (std::find(resident.uses.begin(), resident.uses.end(), use) != resident.uses.end())
+    return true;
+  if (resident.uses.size() == kMostUses)
+    resident.uses.erase(resident.uses.begin());
+  resident.uses.push_back(use);
+  return false;
+}
+
+// Somebody who is not seen may write the memory from now on.
+void share(c10::StorageImpl& storage) {
+  const std::lock_guard lock(the_mutex());
+  if (Resident* resident = find_or_attach(storage)) {
+    drop(*resident);
+    resident->may_copy = false;
+  }
+}
+
+const bool is_told_of_aliases = [] {
+  set_alias_observer(&share);
+  return true;
+}();
+
 at::Tensor borrowed(const at::Tensor& weight, at::ScalarType dtype) {
   return borrow_cpu(weight).to(dtype);
 }
@@ -95,25 +148,39 @@ at::Tensor resident(const at::Tensor& weight, at::ScalarType dtype) {
   if (weight.numel() < kSmallest || !is_most(weight))
     return borrowed(weight, dtype);
   c10::StorageImpl& storage = *weight.storage().unsafeGetStorageImpl();
-  const std::lock_guard lock(mutex);
-  Resident* found = find_or_attach(storage);
-  if (found == nullptr || ++found->uses < 2)
-    return borrowed(weight, dtype);
-  for (const Resident::Copy& copy : found->copies)
-    if (copy.dtype == dtype)
-      return on_device_as(weight, copy.storage, dtype);
-  if (found->copies.empty()) {
-    if (storage.has_materializer()) // somebody else's
+  const uint32_t version = version_of(weight);
+  uint64_t writes = 0;
+  Resident* found = nullptr;
+  {
+    const std::lock_guard lock(the_mutex());
+    found = find_or_attach(storage);
+    if (found == nullptr || !found->may_copy)
       return borrowed(weight, dtype);
-    storage.set_materializer(&written);
+    if (std::any_of(found->copies.begin(), found->copies.end(), [&](const auto& c) { return c.version != version; }))
+      drop(*found);
+    for (const Resident::Copy& copy : found->copies)
+      if (copy.dtype == dtype)
+        return on_device_as(weight, copy.storage, dtype);
+    if (!is_used_again(*found, weight))
+      return borrowed(weight, dtype);
+    if (!storage.has_materializer())
+      storage.set_materializer(&written);
+    writes = found->writes;
   }
-  found->copies.push_back({dtype, copied(weight, dtype)});
-  bytes_now += static_cast<int64_t>(found->copies.back().storage.nbytes());
-  return on_device_as(weight, found->copies.back().storage, dtype);
+  Resident::Copy made{dtype, version, copied(weight, dtype)};
+  const std::lock_guard lock(the_mutex());
+  if (found->writes != writes)
+    return borrowed(weight, dtype);
+  const c10::Storage kept = made.storage;
+  if (std::none_of(found->copies.begin(), found->copies.end(), [&](const auto& c) { return c.dtype == dtype; })) {
+    bytes_now += static_cast<int64_t>(kept.nbytes());
+    found->copies.push_back(std::move(made));
+  }
+  return on_device_as(weight, kept, dtype);
 }
 
 int64_t resident_bytes() {
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(the_mutex());
   return bytes_now;
 }
 

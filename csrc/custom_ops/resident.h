@@ -1,6 +1,6 @@
 // Resident weights: copies of CPU weights on the device, where packed copies can be kept.
 //
-// The copy belongs to the memory of the CPU tensor and dies with it. It is made at the second use, and dropped when PyTorch
+// The copy belongs to the memory of the CPU tensor and dies with it. It is made at the second use in the same order, and dropped when PyTorch
 // hands out the weight's bytes for writing: an in-place operator, `.data`, load_state_dict, an optimizer. What PyTorch cannot
 // see (a NumPy array, memory of another process) is not written through memory that PyTorch's own CPU allocator made; other
 // memory gets no copy.

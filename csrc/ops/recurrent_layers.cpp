@@ -35,8 +35,9 @@ bool is_float(const at::Tensor& tensor) {
 // Whether every layer will find a kernel; everything else, errors included, is for PyTorch's own code.
 bool serves(const at::Tensor& input, at::TensorList states, const Layers& layers, int64_t gates) {
   const int64_t directions = layers.bidirectional ? 2 : 1, per_layer = layers.has_biases ? 4 : 2;
-  if (simd_kernels() == nullptr || !native_enabled() || at::autocast::is_autocast_enabled(at::kPrivateUse1) ||
-      !is_float(input) || input.dim() != 3 || input.numel() == 0 || layers.count < 1 ||
+  if (input.unsafeGetTensorImpl()->has_symbolic_sizes_strides() || simd_kernels() == nullptr || !native_enabled() ||
+      at::autocast::is_autocast_enabled(at::kPrivateUse1) || !is_float(input) || input.dim() != 3 ||
+      input.numel() == 0 || layers.count < 1 ||
       static_cast<int64_t>(layers.params.size()) != layers.count * directions * per_layer)
     return false;
   const int64_t batch = input.size(layers.batch_first ? 0 : 1), hidden = states[0].dim() == 3 ? states[0].size(2) : 0;

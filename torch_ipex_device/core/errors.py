@@ -54,6 +54,7 @@ ERRORS: dict[str, ErrorCode] = {
         ErrorCode("E403", "RuntimeError", "no calibration data", "INT8 inference was asked for, or a recipe was to be saved, but nothing has been calibrated.", "Run calibration, or load a recipe (`AmpConf(torch.int8, \"recipe.json\")`)."),
         ErrorCode("E501", "ValueError", "bad configuration value", "An environment variable or a setting has a value that is not accepted.", "Use one of the values that the message lists."),
         ErrorCode("E502", "NotImplementedError", "feature of a later version", "A function of the archived extension was called whose feature this version does not have yet.", "Use what the message names instead, if anything, or a later version."),
+        ErrorCode("E503", "ValueError", "model and optimizer do not fit", "`optimize` was given a model in training mode without an optimizer, one in evaluation mode with an optimizer, or an optimizer that trains none of the model's parameters.", "For inference call `model.eval()` and give no optimizer. For training call `model.train()` and give the optimizer of that model."),
     )
 }
 # fmt: on

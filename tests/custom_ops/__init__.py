@@ -1,0 +1,1 @@
+"""Tests of the operators of torch.ops.torch_ipex."""

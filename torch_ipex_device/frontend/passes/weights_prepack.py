@@ -1,0 +1,26 @@
+"""Gives convolutions and linear layers the native operators, which keep packed copies of weights."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from torch_ipex_device.frontend.folded_linear import FoldedLinear, NativeFoldedLinear
+from torch_ipex_device.frontend.kinds import CONVOLUTIONS, NATIVE, TRANSPOSED, has_weight
+from torch_ipex_device.frontend.sibling_linear import NativeSiblingLinear, SiblingLinear
+
+_CLASSES: dict[type[nn.Module], type[nn.Module]] = {
+    **{stock: NATIVE[stock] for stock in (*CONVOLUTIONS, nn.Linear, *TRANSPOSED)},
+    FoldedLinear: NativeFoldedLinear,
+    SiblingLinear: NativeSiblingLinear,
+}
+
+
+def run(model: nn.Module) -> None:
+    """Replaces the classes of exact convolutions and linear layers, in place.
+
+    Args:
+        model: the model, on CPU. Layers whose weight something else computes (`weight_norm`, parametrizations) stay.
+    """
+    for module in model.modules():
+        if type(module) in _CLASSES and has_weight(module):
+            module.__class__ = _CLASSES[type(module)]
