@@ -31,9 +31,9 @@ void check_states(at::TensorList hx, at::TensorList params) {
       kName,
       "got ",
       hx.size(),
-      " states and ",
+      " tensors as hx and ",
       params.size(),
-      " params; accepted: hidden and cell state, and the weights");
+      " as params; accepted: hx of hidden and cell state, and the weights");
 }
 
 at::Tensor like(const at::Tensor& param, const at::Tensor& input) {

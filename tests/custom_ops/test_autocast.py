@@ -35,9 +35,7 @@ def run(function, arguments, device, dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", NAMES)
-def test_dtypes_are_those_of_stock_autocast(name, device, dtype, gradients, request):
-    if (name, device, dtype, gradients) == ("layer_norm", "ipex", torch.bfloat16, False):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="autocast of ipex computes layer_norm in float32"))
+def test_dtypes_are_those_of_stock_autocast(name, device, dtype, gradients):
     case = CASES[name]
     arguments = pytree.tree_map_only(
         Tensor, lambda t: t.to(device, dtype).clone().requires_grad_(gradients), case.arguments
@@ -110,7 +108,6 @@ def test_half(name):
     torch.testing.assert_close(result, expected, rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.xfail(strict=True, reason="weights are left to the operator, which rounds float32 only")
 def test_half_beside_weights_in_bfloat16():
     x, w, b = converted(CASES["linear"].arguments, torch.bfloat16)
     with torch.no_grad(), torch.autocast("cpu", torch.float16):

@@ -134,7 +134,6 @@ def test_gradients_of_torch_func_are_refused():
 FORWARD = ("linear", "convolution", "gelu", "layer_norm", "scaled_dot_product_attention", "lstm")
 
 
-@pytest.mark.xfail(strict=True, reason="tangents are dropped without an error")
 @pytest.mark.parametrize("name", FORWARD)
 def test_forward_mode(name):
     """Either it is right or it is refused."""

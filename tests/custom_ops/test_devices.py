@@ -96,7 +96,6 @@ def test_results_outlive_what_they_were_made_of():
     assert all(torch.equal(other, kept[0]) for other in kept[1:])
 
 
-@pytest.mark.xfail(strict=True, reason="the storage of a result cannot be resized")
 def test_results_can_be_resized():
     y = results()["gelu"]
     before = y.clone()

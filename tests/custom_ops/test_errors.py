@@ -32,9 +32,7 @@ def known(name: str, index: int) -> bool:
 
 
 @pytest.mark.parametrize(("name", "index"), list(mixed()))
-def test_mixed_devices(name, index, request):
-    if known(name, index):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="E104 of from_cpu: not every tensor is looked at"))
+def test_mixed_devices(name, index):
     leaves, structure = pytree.tree_flatten(CASES[name].arguments)
     tensors = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
     leaves[tensors[index]] = leaves[tensors[index]].to("ipex")
@@ -50,7 +48,6 @@ def test_mixed_devices_with_gradients():
         convolution(IMAGE.to("ipex"), KERNEL.clone().requires_grad_())
 
 
-@pytest.mark.xfail(strict=True, reason="aten::add raises it")
 def test_mixed_devices_of_what_is_added_with_gradients():
     with pytest.raises(RuntimeError, match=r"torch_ipex::linear\] E102"):
         OPS.linear(X, W.clone().requires_grad_(), B, OTHER.to("ipex"))
@@ -142,14 +139,12 @@ def test_other_kinds_of_tensors_are_refused(kind):
         OPS.linear(X, weight)
 
 
-@pytest.mark.xfail(strict=True, reason="IndexError of a list: neither the operator nor the argument is named")
 def test_lstm_without_states():
     x, _, *rest = lstm_arguments()
     with pytest.raises((RuntimeError, ValueError), match=r"lstm.*hx|hx.*lstm"):
         OPS.lstm(x, [], *rest)
 
 
-@pytest.mark.xfail(strict=True, reason="as the stock operator, which then reads values that are not there")
 @pytest.mark.parametrize("device", DEVICES)
 def test_attention_with_other_keys_than_values(device):
     image = IMAGE.to(device)

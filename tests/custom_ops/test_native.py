@@ -79,7 +79,6 @@ def test_float64_is_passed_on():
     assert y.dtype == torch.float64 and any(row.path == "fallback" for row in found)
 
 
-@pytest.mark.xfail(strict=True, reason="the fallback policy is applied to what CPU tensors pass on")
 def test_the_fallback_policy_is_for_ipex_tensors():
     with torch.ipex.fallback_policy("error"):
         assert OPS.linear(numbers(4, 8).double(), numbers(3, 8, seed=1).double()).dtype == torch.float64

@@ -57,11 +57,7 @@ def test_layouts(name, layout, device):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_inference_mode(name, request):
-    if name == "convolution, unbatched":
-        request.applymarker(
-            pytest.mark.xfail(strict=True, reason="inference mode skips the kernel that adds the batch")
-        )
+def test_inference_mode(name):
     with torch.inference_mode():
         check(CASES[name], torch.float32, "cpu")
 

@@ -51,9 +51,7 @@ def test_without_gradients(name, device):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", CALLED)
-def test_with_gradients(name, device, request):
-    if (name, device) == ("lstm", "ipex"):
-        request.applymarker(pytest.mark.xfail(strict=True, reason=KNOWN))
+def test_with_gradients(name, device):
     arguments = pytree.tree_map_only(
         torch.Tensor, lambda t: t.to(device).clone().requires_grad_(), CALLED[name].arguments
     )

@@ -95,7 +95,6 @@ def stale_after_everybody_is_joined() -> bool:
     return False
 
 
-@pytest.mark.xfail(strict=True, reason="a copy that is made while an operator writes the weight stays for ever")
 def test_results_are_right_when_everybody_is_joined():
     assert not stale_after_everybody_is_joined()
 
@@ -160,6 +159,5 @@ def hanging_children() -> int:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.xfail(strict=True, reason="the lock of resident weights has no fork handlers")
 def test_forking_while_threads_make_copies():
     assert hanging_children() == 0

@@ -220,7 +220,6 @@ def test_a_weight_that_is_loaded_from_a_file():
     assert_used_as_it_is(layer.weight)
 
 
-@pytest.mark.xfail(strict=True, reason="writes through an ipex alias that was made before the copy are not seen")
 @pytest.mark.parametrize("alias", [torch.ipex.from_cpu, OPS.to_device])
 def test_aliases_on_ipex_that_are_written_later(alias):
     weight = numbers(ROWS, COLUMNS)
