@@ -23,6 +23,7 @@ needs_transformers = pytest.mark.skipif(
     importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
 )
 QUICK = ("alexnet", "mobilenet_v3_small", "resnet18", "vit_b_32")  # to compile with Inductor
+SLOW = ("convnext_tiny", "densenet121", "efficientnet_b0")
 
 
 @pytest.fixture
@@ -51,9 +52,7 @@ def test_family_torchscript(name: str, log: Warnings) -> None:
 
 
 @needs_torchvision
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
-)
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_family_inductor(name: str, log: Warnings) -> None:
     check(build(name), torch.randn(2, 3, FAMILIES[name], FAMILIES[name]))
     assert log.texts == []

@@ -235,8 +235,9 @@ def capture(model: nn.Module, args: tuple[Any, ...]) -> Callable[..., Any]:
         warnings.simplefilter("error", torch.jit.TracerWarning)
         try:
             traced = torch.jit.trace(program, args, check_trace=False, strict=False)
-        except torch.jit.TracerWarning as cause:
-            raise RuntimeError(str(cause).split("\n")[0]) from cause
+        except (torch.jit.TracerWarning, SystemError) as cause:  # C++ wraps warnings that are errors
+            warning = cause.__cause__ if isinstance(cause, SystemError) and cause.__cause__ is not None else cause
+            raise RuntimeError(str(warning).split("\n")[0]) from cause
         return torch.jit.freeze(traced.eval())
 
 
