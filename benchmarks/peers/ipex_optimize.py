@@ -29,8 +29,13 @@ def prepare(workload: Workload, folder: Path, backend: str | None = None) -> Pro
         ipex._set_compiler_backend(backend)
     if workload.mode == "training":
         return training(
-            workload, model, weights.example(workload, folder), finish=lambda *pair: _train(*pair, dtype, backend)
+            workload,
+            model,
+            weights.example(workload, folder),
+            finish=lambda model, optimizer: _train(model, optimizer, dtype, backend),
         )
+    if workload.parameters == "bfloat16":
+        model, dtype = model.to(torch.bfloat16), None
     model = ipex.optimize(model, dtype=dtype, inplace=True, weights_prepack=backend is None)
     example = weights.example(workload, folder, getattr(torch, workload.parameters))
     if example.dim() == 4:

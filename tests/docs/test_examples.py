@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/amp.md", "docs/compile.md", "docs/custom_ops.md", "docs/int8.md", "docs/optimize.md", "docs/optimizers.md")
+PAGES = (
+    "README.md",
+    "docs/amp.md",
+    "docs/compile.md",
+    "docs/custom_ops.md",
+    "docs/int8.md",
+    "docs/optimize.md",
+    "docs/optimizers.md",
+)
 BLOCKS = [block for page in PAGES for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py") if path.name != "demo.py")
 

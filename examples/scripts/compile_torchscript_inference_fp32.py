@@ -1,0 +1,18 @@
+"""torch.compile inference in float32, on the torchscript path."""
+
+import torch
+import torchvision.models as models
+
+import intel_extension_for_pytorch as ipex
+
+model = models.resnet50(weights="ResNet50_Weights.DEFAULT")
+model.eval()
+data = torch.rand(128, 3, 224, 224)
+
+ipex._set_compiler_backend("torchscript")
+compiled_model = torch.compile(model, backend="ipex")
+
+with torch.no_grad():
+    output = compiled_model(data)
+
+print("Execution finished")

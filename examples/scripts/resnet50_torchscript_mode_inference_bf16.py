@@ -1,0 +1,20 @@
+"""ResNet-50 inference in bfloat16: TorchScript."""
+
+import torch
+import torchvision.models as models
+
+import intel_extension_for_pytorch as ipex
+
+model = models.resnet50(weights="ResNet50_Weights.DEFAULT")
+model.eval()
+data = torch.rand(128, 3, 224, 224)
+
+model = ipex.optimize(model, dtype=torch.bfloat16)
+
+with torch.no_grad(), torch.cpu.amp.autocast():
+    model = torch.jit.trace(model, torch.rand(128, 3, 224, 224))
+    model = torch.jit.freeze(model)
+    model(data)  # the first calls specialise the graph
+    output = model(data)
+
+print("Execution finished")
