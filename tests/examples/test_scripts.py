@@ -8,7 +8,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from torch import Tensor
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 STOCK = Path(__file__).parent / "stock"
-DEGRADED = re.compile(r".*(?::torch_ipex_device:|\boptimize: |backend='ipex'|ipex: ).*")
+AT_ONCE = 2
+DEGRADED = re.compile(r".*(?::torch_ipex_device:|\boptimize: |backend='ipex').*")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,10 @@ class Row:
     Attributes:
         reference: the script, in float32, whose result on stock PyTorch this one's is compared with.
         snr: decibels that the result has at least. In float32 it is limited by the order of sums only.
-        slow: whether the script takes more than a minute.
     """
 
     reference: str
     snr: float
-    slow: bool = False
 
 
 FLOAT32 = 90.0
@@ -66,16 +66,16 @@ INFERENCE = {
     "simplenet_amp_bf16": Row("simplenet_amp_bf16", 40.0),
     "simplenet_amp_int8": Row("simplenet_amp_int8", 30.0),
 }
-TRAINING = {
-    "compile_optimize_training_bf16": 0.01,
-    "compile_optimize_training_fp32": 0.001,
-    "compile_training_bf16": 0.01,
-    "compile_training_fp32": 0.001,
-    "single_instance_training_bf16": 0.01,
-    "single_instance_training_fp32": 0.001,
-}
-"""Relative tolerance of losses after the first step, where gradients of a random network have magnified every rounding."""
+TRAINING = [
+    "compile_optimize_training_bf16",
+    "compile_optimize_training_fp32",
+    "compile_training_bf16",
+    "compile_training_fp32",
+    "single_instance_training_bf16",
+    "single_instance_training_fp32",
+]
 TRAINING_REFERENCE = "single_instance_training_fp32"
+AUTOCAST_REFERENCE = "single_instance_training_bf16"
 SCRIPTS = sorted(path.stem for path in (EXAMPLES / "scripts").glob("*.py"))
 
 pytestmark = pytest.mark.skipif(
@@ -120,29 +120,46 @@ def environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("IPEX_")} | more
 
 
+def started(script: str, stock: bool, folder: Path, compiled: Path) -> Run:
+    """Runs a script.
+
+    Args:
+        script: its name.
+        stock: on stock PyTorch, in place of our package.
+        folder: where.
+        compiled: what Inductor keeps compiled code in, for all scripts.
+    """
+    threads = max(1, (os.cpu_count() or 1) // AT_ONCE)
+    variables = environment(TORCHINDUCTOR_CACHE_DIR=str(compiled), OMP_NUM_THREADS=str(threads))
+    if stock:
+        variables["PYTHONPATH"] = os.pathsep.join([str(STOCK), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, str(EXAMPLES / "offline" / "run.py"), "--save", "variables.pt"]
+    command.append(str(EXAMPLES / "scripts" / f"{script}.py"))
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+    return Run(done, folder)
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
-    """Returns a function that runs a script, once in this module, as it is or on stock PyTorch."""
-    runs: dict[tuple[str, bool], Run] = {}
-    compiled = str(tmp_path_factory.mktemp("compiled"))
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Run]]:
+    """Returns a function that runs a script, once in this module, as it is or on stock PyTorch.
 
-    def call(script: str, stock: bool = False) -> Run:
-        if (script, stock) not in runs:
-            folder = tmp_path_factory.mktemp(script)
-            variables = environment(TORCHINDUCTOR_CACHE_DIR=compiled)
-            if stock:
-                variables["PYTHONPATH"] = os.pathsep.join([str(STOCK), *filter(None, [os.environ.get("PYTHONPATH")])])
-            command = [
-                str(EXAMPLES / "offline" / "run.py"),
-                "--save",
-                "variables.pt",
-                str(EXAMPLES / "scripts" / f"{script}.py"),
-            ]
-            done = subprocess.run([sys.executable, *command], cwd=folder, env=variables, capture_output=True, text=True)
-            runs[script, stock] = Run(done, folder)
-        return runs[script, stock]
+    Most of a script's time is importing and compiling, on one core. So the scripts of all tests start now, two at a time.
+    """
+    compiled = tmp_path_factory.mktemp("compiled")
+    runs: dict[tuple[str, bool], Future[Run]] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
 
-    return call
+        def call(script: str, stock: bool = False) -> Future[Run]:
+            if (script, stock) not in runs:
+                folder = tmp_path_factory.mktemp(script)
+                runs[script, stock] = pool.submit(started, script, stock, folder, compiled)
+            return runs[script, stock]
+
+        for item in request.session.items:
+            if item.path == request.path and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+                call(item.callspec.params["script"])
+        yield lambda script, stock=False: call(script, stock).result()
+        pool.shutdown(cancel_futures=True)
 
 
 def snr(actual: Tensor, expected: Tensor) -> float:
@@ -185,8 +202,10 @@ def test_losses_are_those_of_stock_pytorch(script: str, run: Callable[..., Run])
     actual, expected = run(script).losses, run(TRAINING_REFERENCE, stock=True).losses
     assert len(actual) == len(expected) == 2
     assert actual[1] < actual[0]
-    assert actual[0] == pytest.approx(expected[0], rel=1e-5 if script.endswith("fp32") else 1e-3)
-    assert actual[1] == pytest.approx(expected[1], rel=TRAINING[script])
+    # The second loss comes of gradients, in which a random network magnifies every rounding.
+    relative = (1e-5, 1e-3) if script.endswith("fp32") else (1e-3, 1e-2)
+    assert actual[0] == pytest.approx(expected[0], rel=relative[0])
+    assert actual[1] == pytest.approx(expected[1], rel=relative[1])
 
 
 def test_losses_of_mixed_precision_are_those_of_stock_pytorch(run: Callable[..., Run]) -> None:
@@ -199,9 +218,20 @@ def test_losses_of_mixed_precision_are_those_of_stock_pytorch(run: Callable[...,
 def test_checkpoint_is_that_of_stock_pytorch(script: str, run: Callable[..., Run]) -> None:
     actual, expected = run(script).checkpoint, run(TRAINING_REFERENCE, stock=True).checkpoint
     assert described(actual) == described(expected)
-    for name, value in expected["model_state_dict"].items():
-        difference = (actual["model_state_dict"][name] - value).double().norm()
-        assert difference <= 0.02 * value.double().norm() + 1e-3, name
+    # One ReLU that rounding turns over costs up to 0.05; without, float32 agrees to 1e-5.
+    allowed = 0.1
+    if script.endswith("bf16"):
+        allowed = 1.3 * distance(run(AUTOCAST_REFERENCE, stock=True).checkpoint, expected)
+    assert distance(actual, expected) <= allowed
+
+
+def distance(actual: dict[str, Any], expected: dict[str, Any]) -> float:
+    """Returns how far the sums of gradients are apart, relative to their size."""
+    sums = [
+        torch.cat([state[key]["momentum_buffer"].double().flatten() for key in sorted(state)])
+        for state in (each["optimizer_state_dict"]["state"] for each in (actual, expected))
+    ]
+    return float((sums[0] - sums[1]).norm() / sums[1].norm())
 
 
 def described(checkpoint: dict[str, Any]) -> dict[str, Any]:
@@ -216,13 +246,13 @@ def described(checkpoint: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("script", TRAINING)
-def test_checkpoint_is_read_without_the_package(script: str, run: Callable[..., Run]) -> None:
+def test_checkpoints_are_read_without_the_package(run: Callable[..., Run]) -> None:
     code = (
-        "import sys, torch; torch.load('checkpoint.pth', weights_only=True)\n"
+        "import sys, torch\n"
+        "for path in sys.argv[1:]: torch.load(path, weights_only=True)\n"
         "assert not [name for name in sys.modules if name.startswith('torch_ipex_device')]"
     )
+    command = [sys.executable, "-c", code, *(str(run(script).folder / "checkpoint.pth") for script in TRAINING)]
     alone = environment(TORCH_DEVICE_BACKEND_AUTOLOAD="0")
-    folder = run(script).folder
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=alone, capture_output=True, text=True)
+    done = subprocess.run(command, env=alone, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
