@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +76,11 @@ def test_a_process_on_one_core_has_one() -> None:
     program = "from torch_ipex_device.cpu.runtime import CPUPool, MultiStreamModule; import torch\nprint(CPUPool())\n"
     program += "print(MultiStreamModule(torch.nn.Linear(2, 2))(torch.ones(3, 2)).shape)"
     done = subprocess.run(
-        ["taskset", "-c", str(CORES[-1]), sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ["taskset", "-c", str(CORES[-1]), sys.executable, "-c", program],
+        cwd=tempfile.gettempdir(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.split("\n")[:2] == [f"CPUPool([{CORES[-1]}])", "torch.Size([3, 2])"]
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -170,7 +171,7 @@ with torch.no_grad():
         os._exit(0 if torch.equal(task.run_sync(torch.ones(256, 64)), expected) else 1)
 assert os.waitpid(child, 0)[1] == 0
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=tempfile.gettempdir(), check=True, timeout=60)
 
 
 def test_bad_arguments_are_refused() -> None:

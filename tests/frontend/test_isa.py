@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -85,6 +86,7 @@ def test_onednns_limit_limits_loops_too() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+        cwd=tempfile.gettempdir(),
         capture_output=True,
         text=True,
         check=True,

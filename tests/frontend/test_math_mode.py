@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -75,7 +76,9 @@ for mode in (FP32MathMode.BF32, FP32MathMode.FP32):
         torch.conv2d(x, kernel)
         torch.nn.functional.linear(square, square)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tempfile.gettempdir(), capture_output=True, text=True, check=True
+    )
     rounded, exact = done.stdout.split("FP32\n")
     assert sum("attr-fpmath:bf16" in line and ",exec," in line for line in rounded.splitlines()) >= 2
     assert "attr-fpmath:bf16" not in exact
@@ -135,6 +138,13 @@ def test_environment_variable(value: str, outcome: str) -> None:
         "print(math_mode.get_fp32_math_mode() if switch != 'none' else switch)"
     )
     environment = os.environ | {"IPEX_FP32_MATH_MODE": value}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tempfile.gettempdir(),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert outcome in done.stdout + done.stderr
     assert (done.returncode == 0) == (outcome != "E501")

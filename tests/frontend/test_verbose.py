@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 import torch
@@ -89,7 +90,9 @@ def run(**environment: str) -> dict[str, list[str]]:
     """Runs the program and returns the log by section; a section begins with a line that is none of the log."""
     clean = {name: value for name, value in os.environ.items() if name not in ("ONEDNN_VERBOSE", "DNNL_VERBOSE")}
     command = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tempfile.gettempdir(), env=clean | environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = {}
     current: list[str] = []
