@@ -15,23 +15,23 @@ Example:
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 
 def _fake(device: str, input: Tensor) -> Tensor:
     return torch.empty_strided(input.shape, input.stride(), dtype=input.dtype, device=device)
 
 
-@torch.library.register_fake("torch_ipex::to_device")
+@library.register_fake("torch_ipex::to_device")
 def _to_device(input: Tensor) -> Tensor:
     return _fake("ipex:0", input)
 
 
-@torch.library.register_fake("torch_ipex::resident")
+@library.register_fake("torch_ipex::resident")
 def _resident(weight: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return _fake("ipex:0", weight.to(dtype or weight.dtype))
 
 
-@torch.library.register_fake("torch_ipex::to_host")
+@library.register_fake("torch_ipex::to_host")
 def _to_host(input: Tensor) -> Tensor:
     return _fake("cpu", input)

@@ -1,7 +1,8 @@
 // convolution(input, weight) = post_op(norm(at::convolution(input, weight, bias, ...)) + other)
 //
 //   input   [N, C, ...] or, unbatched, [C, ...]; any dtype of at::convolution, native in f32 and bf16
-//   weight  as at::convolution, same dtype, or f32 that is rounded to the dtype of input; without gradients a packed copy is kept (resident.h)
+//   weight  as at::convolution, same dtype, or f32 that is rounded to the dtype of input; without gradients a packed copy is
+//           kept (resident.h)
 //   norm_*  of a batch norm with known statistics, or nothing
 //   other   of a shape that broadcasts to the result
 //   result  channels-last if input or weight is, contiguous otherwise
@@ -331,53 +332,37 @@ at::Tensor convolution_autograd(
   const bool is_batched = input.dim() == weight.dim();
   const at::Tensor batch = is_batched ? input : input.unsqueeze(0);
   const OptionalTensor sum = is_batched || !other || !other->defined() ? other : OptionalTensor(other->unsqueeze(0));
-  at::Tensor dst;
+  const auto finished = [&](const at::Tensor& product) {
+    const at::Tensor dst = applied(
+        kName, normalized(product, norm_mean, norm_var, norm_weight, norm_bias, norm_eps), defined(sum), post_op);
+    return is_batched ? dst : dst.squeeze(0);
+  };
   if (has_tangent(batch) || has_tangent(weight) || has_tangent(bias) || has_tangent(sum))
-    dst = applied(
-        kName,
-        normalized(
-            at::convolution_symint(
-                batch, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups)),
-            norm_mean,
-            norm_var,
-            norm_weight,
-            norm_bias,
-            norm_eps),
-        defined(sum),
-        post_op);
-  else if (needs_gradients({&batch, &weight}, {&bias, &sum, &norm_weight, &norm_bias}))
-    dst = applied(
-        kName,
-        normalized(
-            Convolution::apply(
-                batch, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups)),
-            norm_mean,
-            norm_var,
-            norm_weight,
-            norm_bias,
-            norm_eps),
-        defined(sum),
-        post_op);
-  else
-    dst = forward_op().redispatch(
-        keys & c10::after_autograd_keyset,
-        batch,
-        weight,
-        bias,
-        stride,
-        padding,
-        dilation,
-        transposed,
-        output_padding,
-        std::move(groups),
-        sum,
-        post_op,
-        norm_mean,
-        norm_var,
-        norm_weight,
-        norm_bias,
-        norm_eps);
-  return is_batched ? dst : dst.squeeze(0);
+    return finished(
+        at::convolution_symint(
+            batch, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups)));
+  if (needs_gradients({&batch, &weight}, {&bias, &sum, &norm_weight, &norm_bias}))
+    return finished(
+        Convolution::apply(
+            batch, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups)));
+  return forward_op().redispatch( // which adds the batch itself
+      keys & c10::after_autograd_keyset,
+      input,
+      weight,
+      bias,
+      stride,
+      padding,
+      dilation,
+      transposed,
+      output_padding,
+      std::move(groups),
+      other,
+      post_op,
+      norm_mean,
+      norm_var,
+      norm_weight,
+      norm_bias,
+      norm_eps);
 }
 
 // Gradients of gradients are PyTorch's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.library import opcheck
+from torch import library
 from torch.utils import _pytree as pytree
 
 from .cases import CASES, DEVICES, OPS, Case, converted, lstm_arguments, numbers
@@ -45,7 +45,7 @@ ALL = (*ON_IPEX, "test_autograd_registration")
 @pytest.mark.parametrize("name", CALLED)
 def test_without_gradients(name, device):
     checks = ON_IPEX[:2] if device == "ipex" else ALL
-    opcheck(CALLED[name].operator.default, converted(CALLED[name].arguments, device), test_utils=checks)
+    library.opcheck(CALLED[name].operator.default, converted(CALLED[name].arguments, device), test_utils=checks)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -55,21 +55,21 @@ def test_with_gradients(name, device):
     arguments = pytree.tree_map_only(
         torch.Tensor, lambda t: t.to(device).clone().requires_grad_(), CALLED[name].arguments
     )
-    opcheck(CALLED[name].operator.default, arguments, test_utils=ON_IPEX if device == "ipex" else ALL)
+    library.opcheck(CALLED[name].operator.default, arguments, test_utils=ON_IPEX if device == "ipex" else ALL)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_convolution_with_everything():
-    opcheck(OPS.convolution.default, EVERYTHING)
+    library.opcheck(OPS.convolution.default, EVERYTHING)
     arguments = [
         a.clone().requires_grad_() if isinstance(a, torch.Tensor) and i not in STATISTICS else a
         for i, a in enumerate(EVERYTHING)
     ]
-    opcheck(OPS.convolution.default, tuple(arguments))
+    library.opcheck(OPS.convolution.default, tuple(arguments))
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("operator", [OPS.to_device, OPS.resident])
 def test_other_devices(operator):
-    opcheck(operator.default, (numbers(3, 2),))
-    opcheck(OPS.to_host.default, (numbers(3, 2).to("ipex"),))
+    library.opcheck(operator.default, (numbers(3, 2),))
+    library.opcheck(OPS.to_host.default, (numbers(3, 2).to("ipex"),))
