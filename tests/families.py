@@ -51,9 +51,3 @@ def build(name: str) -> nn.Module:
         elif isinstance(module, nn.Linear) and not module.weight.any():
             module.weight.normal_(std=0.02)  # the head of a vision transformer
     return model
-
-
-def difference(actual: torch.Tensor, expected: torch.Tensor) -> float:
-    """Returns the norm of the difference, relative to the spread of what is expected."""
-    spread = expected - expected.mean()
-    return float((actual - expected).norm() / spread.norm())

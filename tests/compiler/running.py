@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from torch_ipex_device.compiler.fuse import fuse
 
@@ -54,12 +54,6 @@ def compiled(model: nn.Module | Callable[..., Any], **options: Any) -> Callable[
 def assert_close(actual: Any, expected: Any, coefficient: float = 4) -> None:
     """Asserts that float32 results are those of stock PyTorch, but for the order of sums."""
     torch.testing.assert_close(actual, expected, rtol=coefficient * 1.3e-6, atol=coefficient * 1e-5)
-
-
-def sqnr(actual: Tensor, exact: Tensor) -> float:
-    """Returns the signal to noise ratio in dB."""
-    signal, noise = exact.double(), actual.double() - exact.double()
-    return float(10 * torch.log10(signal.square().sum() / noise.square().sum()))
 
 
 class Warnings:

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import torch_ipex_device as ipex
+from accuracy import sqnr
 
-from .running import Warnings, assert_close, compiled, sqnr
+from .running import Warnings, assert_close, compiled
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from accuracy import difference, sqnr
 from torch_ipex_device.testing.torchvision_support import import_torchvision
 
 from .nets import assert_same_state, assert_unchanged, optimize, randomised, snapshot
@@ -17,11 +18,6 @@ from .nets import assert_same_state, assert_unchanged, optimize, randomised, sna
 
 def missing(name: str) -> Any:
     return pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"{name} is not installed")
-
-
-def noise(actual: Tensor, expected: Tensor) -> float:
-    """Returns the norm of the difference, relative to the spread of what is expected."""
-    return float((actual.double() - expected).norm() / (expected - expected.mean()).norm())
 
 
 def check(model: nn.Module, call: Any, expected: Tensor, options: dict[str, Any]) -> nn.Module:
@@ -32,8 +28,10 @@ def check(model: nn.Module, call: Any, expected: Tensor, options: dict[str, Any]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled="dtype" in options):
         results, stock = [call(made) for _ in range(2)], call(model)
     for result in results:
-        # Autocast keeps embeddings and sums in float32; here they are bfloat16, which has 8 bits.
-        assert noise(result, expected) < max(4 * noise(stock, expected), 0.02 if "dtype" in options else 1e-5)
+        if "dtype" in options:
+            assert sqnr(result, expected) > sqnr(stock, expected) - 1
+        else:
+            assert difference(result, expected) < 4 * difference(stock, expected) + 1e-5
     assert_same_state(made.state_dict(), state)
     assert_unchanged(model, before)
     return made

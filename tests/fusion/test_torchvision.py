@@ -9,7 +9,8 @@ import re
 import pytest
 import torch
 
-from families import FAMILIES, build, difference
+from accuracy import difference
+from families import FAMILIES, build
 from torch_ipex_device.testing.torchvision_support import import_torchvision
 
 from .nets import DEVICE

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import modules
+from . import functional, modules
 from .originals import originals_of
 
 
@@ -19,13 +19,19 @@ class FoldedLinear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         originals = originals_of(self)
         if input.dim() == 2 or originals is None or originals.batch_norm is None:
-            return super().forward(input)
+            return self._product(input)
         originals.settle(self)
         entries = originals.entries
         weight, bias = (entries[name].value().to(self.weight.dtype) for name in ("weight", "bias"))
         result: Tensor = originals.batch_norm(F.linear(input, weight, None if "bias" in originals.hidden else bias))
         return result
 
+    def _product(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, functional.bias_beside(self.weight, self.bias))
+
 
 class NativeFoldedLinear(FoldedLinear, modules.Linear):
     """The same on `torch_ipex::linear`."""
+
+    def _product(self, input: Tensor) -> Tensor:
+        return functional.linear(input, self.weight, self.bias)

@@ -32,6 +32,19 @@ def is_native(input: Tensor, weight: Tensor) -> bool:
     return input.dtype in accepted and weight.dtype in accepted
 
 
+def bias_beside(weight: Tensor, bias: Tensor | None) -> Tensor | None:
+    """Returns a float32 bias in the dtype of the weight where PyTorch's operators want that: outside of autocast.
+
+    Args:
+        weight: of the layer.
+        bias: of the layer; that of a folded batch norm stays float32 when the weight is cast.
+    """
+    low = weight.dtype in (torch.bfloat16, torch.float16)
+    if bias is None or bias.dtype != torch.float32 or not low or torch.is_autocast_enabled(weight.device.type):
+        return bias
+    return bias.to(weight.dtype)
+
+
 @torch.fx.wrap
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Returns what `F.linear` does.
@@ -42,7 +55,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         bias: [out_features], or None.
     """
     if not is_native(input, weight):
-        return F.linear(input, weight, bias)
+        return F.linear(input, weight, bias_beside(weight, bias))
     result: Tensor = torch.ops.torch_ipex.linear(input, weight, bias)
     return result
 
@@ -69,7 +82,7 @@ def convolution(
         groups: number of groups.
     """
     if input.dim() != weight.dim() or not is_native(input, weight):
-        return _CONVOLUTIONS[weight.dim()](input, weight, bias, stride, padding, dilation, groups)
+        return _CONVOLUTIONS[weight.dim()](input, weight, bias_beside(weight, bias), stride, padding, dilation, groups)
     result: Tensor = torch.ops.torch_ipex.convolution(
         input, weight, bias, stride, padding, dilation, False, (0,) * len(stride), groups
     )

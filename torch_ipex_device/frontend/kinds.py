@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from . import modules
+from .folded_convolution import FOLDED
 from .folded_linear import FoldedLinear, NativeFoldedLinear
 from .lstm import LSTM
 from .sibling_linear import NativeSiblingLinear, SiblingLinear
@@ -31,6 +32,7 @@ NATIVE: dict[type[nn.Module], type[nn.Module]] = {
 
 _STOCK: dict[type[nn.Module], type[nn.Module]] = {
     **{native: stock for stock, native in NATIVE.items()},
+    **{folded: stock for stock, folded in FOLDED.items()},
     **dict.fromkeys((FoldedLinear, NativeFoldedLinear, NativeSiblingLinear, SiblingLinear), nn.Linear),
 }
 

@@ -55,7 +55,9 @@ class Originals:
         if self.batch_norm is not None:
             values["weight"], values["bias"] = fold(values["weight"], values["bias"], self.batch_norm)
         if self.dtype is not None:
-            values = {name: value.to(self.dtype) for name, value in values.items()}
+            # What a batch norm adds stays float32.
+            kept = ("bias",) if self.batch_norm is not None else ()
+            values = {name: value if name in kept else value.to(self.dtype) for name, value in values.items()}
         return values
 
     def replace(self, module: nn.Module) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from torch import nn
 
+from torch_ipex_device.frontend import folded_convolution
 from torch_ipex_device.frontend.folded_linear import FoldedLinear, NativeFoldedLinear
 from torch_ipex_device.frontend.kinds import CONVOLUTIONS, NATIVE, TRANSPOSED, has_weight
 from torch_ipex_device.frontend.sibling_linear import NativeSiblingLinear, SiblingLinear
 
 _CLASSES: dict[type[nn.Module], type[nn.Module]] = {
     **{stock: NATIVE[stock] for stock in (*CONVOLUTIONS, nn.Linear, *TRANSPOSED)},
+    **folded_convolution.NATIVE,
     FoldedLinear: NativeFoldedLinear,
     SiblingLinear: NativeSiblingLinear,
 }
