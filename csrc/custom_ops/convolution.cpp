@@ -7,6 +7,8 @@
 //   other   of a shape that broadcasts to the result
 //   result  channels-last if input or weight is, contiguous otherwise
 //   errors  E102, E103 for an unknown post_op, RuntimeError as at::convolution
+#include "custom_ops/convolution.h"
+
 #include <ATen/ATen.h>
 #include <ATen/native/ConvUtils.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -18,16 +20,6 @@
 #include "custom_ops/post_op.h"
 
 namespace ipex::custom_ops {
-
-namespace {
-
-using OptionalTensor = std::optional<at::Tensor>;
-using SymInts = c10::SymIntArrayRef;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-
-constexpr const char* kName = "torch_ipex::convolution";
-constexpr const char* kBackwardName = "torch_ipex::convolution_backward";
 
 // What stock PyTorch gives: in float64 its own kernels, otherwise oneDNN's.
 at::MemoryFormat format_of(const at::Tensor& input, const at::Tensor& weight) {
@@ -42,55 +34,42 @@ at::MemoryFormat format_of(const at::Tensor& input, const at::Tensor& weight) {
   return weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d;
 }
 
-at::Tensor normalized(
-    const at::Tensor& dst,
-    const OptionalTensor& mean,
-    const OptionalTensor& var,
-    const OptionalTensor& weight,
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr const char* kName = Forward::kName;
+
+at::Tensor product(
+    const at::Tensor& input,
+    const at::Tensor& weight,
     const OptionalTensor& bias,
-    double eps) {
+    const Geometry& geometry) {
+  const auto& [stride, padding, dilation, transposed, output_padding, groups] = geometry;
+  return at::convolution_symint(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups);
+}
+
+at::Tensor normalized(at::Tensor dst, const Norm& norm) {
+  const auto& [mean, var, weight, bias, eps] = norm;
   if (!mean || !mean->defined())
     return dst;
   IPEX_CHECK(var && var->defined(), E103, kName, "got norm_mean without norm_var; accepted: both, or none");
   return at::batch_norm(dst, weight, bias, mean, var, /*training=*/false, /*momentum=*/0, eps, /*cudnn_enabled=*/false);
 }
 
-at::Tensor convolution(
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    const OptionalTensor& bias,
-    SymInts stride,
-    SymInts padding,
-    SymInts dilation,
-    bool transposed,
-    SymInts output_padding,
-    c10::SymInt groups,
-    const OptionalTensor& other,
-    std::string_view post_op,
-    const OptionalTensor& norm_mean,
-    const OptionalTensor& norm_var,
-    const OptionalTensor& norm_weight,
-    const OptionalTensor& norm_bias,
-    double norm_eps) {
-  if (input.dim() + 1 == weight.dim()) // one image
-    return convolution(
-               input.unsqueeze(0),
-               weight,
-               bias,
-               stride,
-               padding,
-               dilation,
-               transposed,
-               output_padding,
-               std::move(groups),
-               defined(other).defined() ? OptionalTensor(other->unsqueeze(0)) : std::nullopt,
-               post_op,
-               norm_mean,
-               norm_var,
-               norm_weight,
-               norm_bias,
-               norm_eps)
-        .squeeze(0);
+// `implementation`, which gets one image as a batch of one.
+template <auto implementation>
+at::Tensor batched(const Forward& arguments) {
+  const auto& [input, weight, bias, geometry, other, post_op, norm] = arguments;
+  if (input.dim() + 1 != weight.dim())
+    return implementation(arguments);
+  const OptionalTensor sum = other && other->defined() ? OptionalTensor(other->unsqueeze(0)) : std::nullopt;
+  return implementation({input.unsqueeze(0), weight, bias, geometry, sum, post_op, norm}).squeeze(0);
+}
+
+at::Tensor convolution(const Forward& arguments) {
+  const auto& [input, weight, bias, geometry, other, post_op, norm] = arguments;
   const at::Tensor sum = defined(other);
   const Call call(
       kName,
@@ -98,143 +77,25 @@ at::Tensor convolution(
        weight,
        defined(bias),
        sum,
-       defined(norm_mean),
-       defined(norm_var),
-       defined(norm_weight),
-       defined(norm_bias)});
-  at::Tensor dst = at::convolution_symint(
-      call.read(input),
-      call.weight(weight, input),
-      call.bias(bias, input),
-      stride,
-      padding,
-      dilation,
-      transposed,
-      output_padding,
-      std::move(groups));
+       defined(norm.mean),
+       defined(norm.var),
+       defined(norm.weight),
+       defined(norm.bias)});
+  at::Tensor dst = product(call.read(input), call.weight(weight, input), call.bias(bias, input), geometry);
   dst = normalized(
-      dst, call.read(norm_mean), call.read(norm_var), call.read(norm_weight), call.read(norm_bias), norm_eps);
+      std::move(dst),
+      {call.read(norm.mean), call.read(norm.var), call.read(norm.weight), call.read(norm.bias), norm.eps});
   apply(kName, dst, call.read(sum), post_op);
   return call.result(std::move(dst), format_of(input, weight));
 }
 
-at::Tensor convolution_meta(
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    const OptionalTensor& bias,
-    SymInts stride,
-    SymInts padding,
-    SymInts dilation,
-    bool transposed,
-    SymInts output_padding,
-    c10::SymInt groups,
-    const OptionalTensor& other,
-    std::string_view post_op,
-    const OptionalTensor& norm_mean,
-    const OptionalTensor& norm_var,
-    const OptionalTensor& norm_weight,
-    const OptionalTensor& norm_bias,
-    double norm_eps) {
-  if (input.dim() + 1 == weight.dim()) // one image
-    return convolution_meta(
-               input.unsqueeze(0),
-               weight,
-               bias,
-               stride,
-               padding,
-               dilation,
-               transposed,
-               output_padding,
-               std::move(groups),
-               defined(other).defined() ? OptionalTensor(other->unsqueeze(0)) : std::nullopt,
-               post_op,
-               norm_mean,
-               norm_var,
-               norm_weight,
-               norm_bias,
-               norm_eps)
-        .squeeze(0);
+at::Tensor convolution_meta(const Forward& arguments) {
+  const auto& [input, weight, bias, geometry, other, post_op, norm] = arguments;
   const OptionalTensor shift = bias && bias->defined() ? OptionalTensor(bias->to(input.scalar_type())) : std::nullopt;
-  at::Tensor dst = at::convolution_symint(
-      input,
-      weight.to(weight_dtype(weight, input)),
-      shift,
-      stride,
-      padding,
-      dilation,
-      transposed,
-      output_padding,
-      std::move(groups));
-  normalized(dst, norm_mean, norm_var, norm_weight, norm_bias, norm_eps);
+  at::Tensor dst = product(input, weight.to(weight_dtype(weight, input)), shift, geometry);
+  normalized(dst, norm);
   apply(kName, dst, defined(other), post_op);
   return at::empty_symint(dst.sym_sizes(), dst.options(), format_of(input, weight));
-}
-
-std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
-    const at::Tensor& grad,
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    SymInts stride,
-    SymInts padding,
-    SymInts dilation,
-    bool transposed,
-    SymInts output_padding,
-    c10::SymInt groups,
-    std::array<bool, 3> mask) {
-  const Call call(kBackwardName, {grad, input, weight});
-  const std::vector<c10::SymInt> bias_sizes{grad.sym_size(1)};
-  auto [diff_src, diff_weights, diff_bias] = at::convolution_backward_symint(
-      call.read(grad),
-      call.read(input),
-      call.read(weight).to(weight_dtype(weight, input)),
-      SymInts(bias_sizes),
-      stride,
-      padding,
-      dilation,
-      transposed,
-      output_padding,
-      std::move(groups),
-      mask);
-  const auto format = format_of(input, weight);
-  const auto result = [&](bool wanted, at::Tensor& made, at::MemoryFormat as) {
-    return wanted ? call.result(std::move(made), as) : at::Tensor();
-  };
-  return {
-      result(mask[0], diff_src, format),
-      result(mask[1], diff_weights, format),
-      result(mask[2], diff_bias, at::MemoryFormat::Contiguous)};
-}
-
-std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward_meta(
-    const at::Tensor& grad,
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    SymInts,
-    SymInts,
-    SymInts,
-    bool,
-    SymInts,
-    c10::SymInt,
-    std::array<bool, 3> mask) {
-  const auto format = format_of(input, weight);
-  const auto like = [&](const at::Tensor& tensor) {
-    return at::empty_symint(tensor.sym_sizes(), grad.options(), format);
-  };
-  return {
-      mask[0] ? like(input) : at::Tensor(),
-      mask[1] ? like(weight) : at::Tensor(),
-      mask[2] ? at::empty_symint({grad.sym_size(1)}, grad.options()) : at::Tensor()};
-}
-
-const auto& forward_op() {
-  static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(kName, "").typed<decltype(convolution)>();
-  return op;
-}
-
-const auto& backward_op() {
-  static const auto op =
-      c10::Dispatcher::singleton().findSchemaOrThrow(kBackwardName, "").typed<decltype(convolution_backward)>();
-  return op;
 }
 
 class Convolution final : public torch::autograd::Function<Convolution> {
@@ -244,43 +105,24 @@ class Convolution final : public torch::autograd::Function<Convolution> {
       const at::Tensor& input,
       const at::Tensor& weight,
       const OptionalTensor& bias,
-      SymInts stride,
-      SymInts padding,
-      SymInts dilation,
-      bool transposed,
-      SymInts output_padding,
-      c10::SymInt groups) {
+      const Geometry& geometry) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     context->save_for_backward({input, weight});
+    auto& data = context->saved_data;
     if (bias && bias->defined())
-      context->saved_data["bias_dtype"] = static_cast<int64_t>(bias->scalar_type());
-    context->saved_data["stride"] = stride;
-    context->saved_data["padding"] = padding;
-    context->saved_data["dilation"] = dilation;
-    context->saved_data["transposed"] = transposed;
-    context->saved_data["output_padding"] = output_padding;
-    context->saved_data["groups"] = groups;
-    return forward_op().call(
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        dilation,
-        transposed,
-        output_padding,
-        groups,
-        std::nullopt,
-        "",
-        std::nullopt,
-        std::nullopt,
-        std::nullopt,
-        std::nullopt,
-        0);
+      data["bias_dtype"] = static_cast<int64_t>(bias->scalar_type());
+    data["stride"] = geometry.stride;
+    data["padding"] = geometry.padding;
+    data["dilation"] = geometry.dilation;
+    data["transposed"] = geometry.transposed;
+    data["output_padding"] = geometry.output_padding;
+    data["groups"] = geometry.groups;
+    const OptionalTensor none;
+    return Operator<Forward>::call({input, weight, bias, geometry, none, "", {none, none, none, none, 0}});
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    variable_list result(9);
+    variable_list result(4);
     if (!grads[0].defined())
       return result;
     const variable_list saved = context->get_saved_variables();
@@ -289,19 +131,14 @@ class Convolution final : public torch::autograd::Function<Convolution> {
     const auto numbers = [&](const char* name) { return data[name].toSymIntVector(); };
     const auto stride = numbers("stride"), padding = numbers("padding"), dilation = numbers("dilation"),
                output_padding = numbers("output_padding");
-    const std::array<bool, 3> mask{
-        context->needs_input_grad(0), context->needs_input_grad(1), bias_dtype.isInt() && context->needs_input_grad(2)};
-    std::tie(result[0], result[1], result[2]) = backward_op().call(
-        grads[0],
-        saved[0],
-        saved[1],
-        stride,
-        padding,
-        dilation,
-        data["transposed"].toBool(),
-        output_padding,
-        data["groups"].toSymInt(),
-        mask);
+    std::tie(result[0], result[1], result[2]) = Operator<Backward>::call(
+        {grads[0],
+         saved[0],
+         saved[1],
+         {stride, padding, dilation, data["transposed"].toBool(), output_padding, data["groups"].toSymInt()},
+         {context->needs_input_grad(0),
+          context->needs_input_grad(1),
+          bias_dtype.isInt() && context->needs_input_grad(2)}});
     if (result[1].defined())
       result[1] = result[1].to(saved[1].scalar_type());
     if (result[2].defined())
@@ -310,146 +147,39 @@ class Convolution final : public torch::autograd::Function<Convolution> {
   }
 };
 
-at::Tensor convolution_autograd(
-    c10::DispatchKeySet keys,
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    const OptionalTensor& bias,
-    SymInts stride,
-    SymInts padding,
-    SymInts dilation,
-    bool transposed,
-    SymInts output_padding,
-    c10::SymInt groups,
-    const OptionalTensor& other,
-    std::string_view post_op,
-    const OptionalTensor& norm_mean,
-    const OptionalTensor& norm_var,
-    const OptionalTensor& norm_weight,
-    const OptionalTensor& norm_bias,
-    double norm_eps) {
+bool has_tangents(const Forward& arguments) {
+  const auto& [input, weight, bias, geometry, other, post_op, norm] = arguments;
+  return has_tangent(input) || has_tangent(weight) || has_tangent(bias) || has_tangent(other);
+}
+
+at::Tensor differentiable(const Forward& arguments) {
+  const auto& [input, weight, bias, geometry, other, post_op, norm] = arguments;
+  at::Tensor dst = has_tangents(arguments) ? product(input, weight, bias, geometry)
+                                           : Convolution::apply(input, weight, bias, geometry);
+  return applied(kName, normalized(std::move(dst), norm), defined(other), post_op);
+}
+
+at::Tensor convolution_autograd(c10::DispatchKeySet keys, const Forward& arguments) {
+  const auto& [input, weight, bias, geometry, other, post_op, norm] = arguments;
   check_devices(kName, {input, weight, defined(bias), defined(other)});
-  const bool is_batched = input.dim() == weight.dim();
-  const at::Tensor batch = is_batched ? input : input.unsqueeze(0);
-  const OptionalTensor sum = is_batched || !other || !other->defined() ? other : OptionalTensor(other->unsqueeze(0));
-  const auto finished = [&](const at::Tensor& product) {
-    const at::Tensor dst = applied(
-        kName, normalized(product, norm_mean, norm_var, norm_weight, norm_bias, norm_eps), defined(sum), post_op);
-    return is_batched ? dst : dst.squeeze(0);
-  };
-  if (has_tangent(batch) || has_tangent(weight) || has_tangent(bias) || has_tangent(sum))
-    return finished(
-        at::convolution_symint(
-            batch, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups)));
-  if (needs_gradients({&batch, &weight}, {&bias, &sum, &norm_weight, &norm_bias}))
-    return finished(
-        Convolution::apply(
-            batch, weight, bias, stride, padding, dilation, transposed, output_padding, std::move(groups)));
-  return forward_op().redispatch( // which adds the batch itself
-      keys & c10::after_autograd_keyset,
-      input,
-      weight,
-      bias,
-      stride,
-      padding,
-      dilation,
-      transposed,
-      output_padding,
-      std::move(groups),
-      other,
-      post_op,
-      norm_mean,
-      norm_var,
-      norm_weight,
-      norm_bias,
-      norm_eps);
+  if (has_tangents(arguments) || needs_gradients({&input, &weight}, {&bias, &other, &norm.weight, &norm.bias}))
+    return batched<differentiable>(arguments);
+  return Operator<Forward>::call(arguments, keys & c10::after_autograd_keyset);
 }
 
-// Gradients of gradients are PyTorch's.
-std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward_autograd(
-    c10::DispatchKeySet keys,
-    const at::Tensor& grad,
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    SymInts stride,
-    SymInts padding,
-    SymInts dilation,
-    bool transposed,
-    SymInts output_padding,
-    c10::SymInt groups,
-    std::array<bool, 3> mask) {
-  const std::vector<c10::SymInt> bias_sizes{grad.sym_size(1)};
-  if (needs_gradients({&grad, &input, &weight}))
-    return at::convolution_backward_symint(
-        grad,
-        input,
-        weight.to(weight_dtype(weight, input)),
-        SymInts(bias_sizes),
-        stride,
-        padding,
-        dilation,
-        transposed,
-        output_padding,
-        std::move(groups),
-        mask);
-  return backward_op().redispatch(
-      keys & c10::after_autograd_keyset,
-      grad,
-      input,
-      weight,
-      stride,
-      padding,
-      dilation,
-      transposed,
-      output_padding,
-      std::move(groups),
-      mask);
-}
-
-at::Tensor convolution_autocast(
-    const at::Tensor& input,
-    const at::Tensor& weight,
-    const OptionalTensor& bias,
-    SymInts stride,
-    SymInts padding,
-    SymInts dilation,
-    bool transposed,
-    SymInts output_padding,
-    c10::SymInt groups,
-    const OptionalTensor& other,
-    std::string_view post_op,
-    const OptionalTensor& norm_mean,
-    const OptionalTensor& norm_var,
-    const OptionalTensor& norm_weight,
-    const OptionalTensor& norm_bias,
-    double norm_eps) {
+at::Tensor convolution_autocast(const Forward& arguments) {
+  const auto& [input, weight, bias, geometry, other, post_op, norm] = arguments;
   const Lowered lowered(input);
-  return forward_op().call(
-      lowered(input),
-      weight,
-      bias,
-      stride,
-      padding,
-      dilation,
-      transposed,
-      output_padding,
-      std::move(groups),
-      lowered(other),
-      post_op,
-      norm_mean,
-      norm_var,
-      norm_weight,
-      norm_bias,
-      norm_eps);
+  return Operator<Forward>::call({lowered(input), weight, bias, geometry, lowered(other), post_op, norm});
 }
 
 } // namespace
 
-IPEX_IMPLEMENT("convolution", convolution, convolution_meta, convolution_autograd, convolution_autocast)
-IPEX_IMPLEMENT_BELOW_AUTOCAST(
-    "convolution_backward",
-    convolution_backward,
-    convolution_backward_meta,
-    convolution_backward_autograd)
+IPEX_IMPLEMENT(
+    "convolution",
+    Operator<Forward>::kernel<batched<convolution>>,
+    Operator<Forward>::kernel<batched<convolution_meta>>,
+    Operator<Forward>::kernel_with_keys<convolution_autograd>,
+    Operator<Forward>::kernel<convolution_autocast>)
 
 } // namespace ipex::custom_ops

@@ -15,7 +15,7 @@ class _Folded(nn.modules.conv._ConvNd):
     """PyTorch's operators want a bias of the weight's dtype, outside of autocast."""
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        result: Tensor = super()._conv_forward(input, weight, functional.bias_beside(weight, bias))  # type: ignore[misc]
+        result: Tensor = super()._conv_forward(input, weight, functional.bias_beside(weight, bias))
         return result
 
 
