@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch_ipex_device.frontend import modules
 from torch_ipex_device.frontend.kinds import NATIVE
 
-from .nets import assert_as_exact, assert_near, exact, optimize, run
+from .nets import assert_as_exact, assert_near, assert_same_state, exact, optimize, run
 
 
 class Calls(TorchDispatchMode):
@@ -261,3 +262,23 @@ def test_inference_mode() -> None:
     x = torch.randn(4, 6)
     with torch.inference_mode():
         assert_near(made(x), exact(layer, x))
+
+
+def test_weights_of_a_mapped_file_get_memory_of_their_own(tmp_path: Path) -> None:
+    """Packed copies belong to the memory of a weight, which has to be PyTorch's."""
+    model = nn.Sequential(nn.Linear(48, 64), nn.Linear(64, 48, bias=False), nn.Linear(64, 48, bias=False)).eval()
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    mapped = nn.Sequential(nn.Linear(48, 64), nn.Linear(64, 48, bias=False), nn.Linear(64, 48, bias=False)).eval()
+    mapped.load_state_dict(torch.load(tmp_path / "weights.pt", mmap=True), assign=True)
+    mapped[2].weight = nn.Parameter(mapped[1].weight.detach())  # another parameter in the same memory
+    parameters, addresses = list(mapped.parameters()), [each.data_ptr() for each in mapped.parameters()]
+    made = optimize(mapped, inplace=True)
+    assert all(a is b for a, b in zip(made.parameters(), parameters, strict=True))
+    assert [each.data_ptr() != address for each, address in zip(made.parameters(), addresses, strict=True)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert_same_state(dict(list(made.state_dict().items())[:3]), dict(list(model.state_dict().items())[:3]))
+    assert_as_exact(model[0], made[0], torch.randn(4, 48))

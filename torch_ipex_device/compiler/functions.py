@@ -69,6 +69,36 @@ def value_of(node: Any) -> torch.Tensor | None:
     return value if isinstance(value, torch.Tensor) else None
 
 
+def convolution(node: fx.Node) -> tuple[Any, ...] | None:
+    """Returns the arguments of `aten::convolution` for a call in `CONVOLUTIONS`.
+
+    None for other nodes, for one image without a batch, and for the padding "same".
+    """
+    row = CONVOLUTIONS.get(function(node))
+    if row is None:
+        return None
+    spatial, names = row
+    given = arguments(node, names)
+    value = value_of(given["input"])
+
+    def numbers(name: str) -> list[Any]:
+        values = given.get(name, 0)
+        values = list(values) if isinstance(values, (list, tuple)) else [values]
+        return values * spatial if len(values) == 1 else values
+
+    if value is None or value.dim() != spatial + 2 or given["padding"] == "same":
+        return None
+    if given["padding"] == "valid":
+        given["padding"] = 0
+    geometry = (numbers("stride"), numbers("padding"), numbers("dilation"), "output_padding" in names)
+    return (
+        *(given[name] for name in ("input", "weight", "bias")),
+        *geometry,
+        numbers("output_padding"),
+        given["groups"],
+    )
+
+
 def unary(node: fx.Node, src: fx.Node) -> str | None:
     """Returns the name of the post-op that a node computes of `src`; None when it is none."""
     called = function(node)

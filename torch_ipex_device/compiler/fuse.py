@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from .functions import CONVOLUTIONS, Norm, addend, arguments, batch_norm, function, mutates, unary, value_of
+from .functions import Norm, addend, arguments, batch_norm, convolution, function, mutates, unary, value_of
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 _LINEAR = ("input", "weight", "bias")
@@ -88,41 +88,10 @@ def _is_ours(*nodes: Any) -> bool:
 
 
 def _convolution(graph: fx.Graph, node: fx.Node) -> _Head | None:
-    row = CONVOLUTIONS.get(function(node))
-    if row is None:
+    given = convolution(node)
+    if given is None or not _is_ours(*given[:2]):
         return None
-    spatial, names = row
-    given = arguments(node, names)
-    value = value_of(given["input"])
-    if not _is_ours(given["input"], given["weight"]) or value is None or value.dim() != spatial + 2:
-        return None
-
-    def numbers(name: str) -> list[Any] | None:
-        values = given.get(name, 0)
-        if isinstance(values, str):
-            return [0] * spatial if values == "valid" else None
-        values = list(values) if isinstance(values, (list, tuple)) else [values]
-        return values * spatial if len(values) == 1 else values
-
-    padding = numbers("padding")
-    if padding is None:  # "same"
-        return None
-    transposed = "output_padding" in names
-    return _Head(
-        torch.ops.torch_ipex.convolution.default,
-        (
-            given["input"],
-            given["weight"],
-            given["bias"],
-            numbers("stride"),
-            padding,
-            numbers("dilation"),
-            transposed,
-            numbers("output_padding"),
-            given["groups"],
-        ),
-        [node],
-    )
+    return _Head(torch.ops.torch_ipex.convolution.default, given, [node])
 
 
 def _linear(graph: fx.Graph, node: fx.Node) -> _Head | None:

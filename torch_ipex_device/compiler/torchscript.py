@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_map_only
 
+from .float32_bias import keep_float32_bias
 from .functions import arguments, function, mutates, value_of
 from .retarget import DEVICE, retarget
 
@@ -102,6 +103,7 @@ class _Traces:
         self._graph = retarget(graph_module)
         low = _autocast_dtype(graph_module)
         self._weights = {place: _weight_dtype(node, low) for place, node in enumerate(placeholders) if _is_weight(node)}
+        keep_float32_bias(self._graph, self._weights)
         self._made: dict[Any, Callable[..., Any]] = {}
 
     def make(self, args: Sequence[Any]) -> Callable[..., Any]:
@@ -191,7 +193,8 @@ def _weight_dtype(node: fx.Node, low: torch.dtype | None) -> torch.dtype:
     """The dtype in which a weight is read: that of autocast, if it is only multiplied."""
     value = value_of(node)
     assert value is not None
-    only_multiplied = all(function(user) in _MULTIPLY and user.args[1:2] == (node,) for user in node.users)
+    readers = [user for user in node.users if function(user) is not getattr]
+    only_multiplied = all(function(user) in _MULTIPLY and user.args[1:2] == (node,) for user in readers)
     is_lowered = low is not None and value.dtype == torch.float32 and only_multiplied
     return low if is_lowered and low is not None else value.dtype
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from torch import nn
 
 from torch_ipex_device.frontend import folded_convolution
@@ -26,3 +28,19 @@ def run(model: nn.Module) -> None:
     for module in model.modules():
         if type(module) in _CLASSES and has_weight(module):
             module.__class__ = _CLASSES[type(module)]
+    _own_memory(model)
+
+
+def _own_memory(model: nn.Module) -> None:
+    """Copies weights out of mapped files, where packed copies cannot belong to the memory of the weight.
+
+    `safetensors` and `torch.load(mmap=True)` give such weights. Those that lie in the same memory, or in memory that is shared
+    with other processes, stay.
+    """
+    weights = {id(each): each for module in model.modules() if (each := module._parameters.get("weight")) is not None}
+    users = Counter(weight.data_ptr() for weight in weights.values())
+    for weight in weights.values():
+        storage = weight.untyped_storage()
+        is_foreign = weight.is_cpu and not (storage.resizable() or storage.is_shared())
+        if is_foreign and users[weight.data_ptr()] == 1:
+            weight.data = weight.detach().clone()
