@@ -15,6 +15,7 @@ PATCHES = (
     "checkpoint",
     "data_parallel",
     "dlpack",
+    "inductor",
     "linear_cross_entropy",
     "multiprocessing",
     "serialization",

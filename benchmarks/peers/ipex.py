@@ -17,10 +17,18 @@ from .program import Mode, Program, autocast, inference, training
 DISTRIBUTIONS = ("torch-ipex-device", "torch")
 
 
-def prepare(workload: Workload, folder: Path) -> Program:
-    """Returns the model on the device."""
+def prepare(workload: Workload, folder: Path, compiles: bool = False) -> Program:
+    """Returns the model on the device.
+
+    Args:
+        workload: what to run.
+        folder: where the weights are.
+        compiles: whether the default backend of `torch.compile` compiles it in the first iteration.
+    """
     device = torch_ipex_device.DEVICE
     model = weights.load(workload, folder, device)
+    if compiles:
+        model.compile(dynamic=False)
     if workload.dtype in ("mixed", "int8"):
         conf = torch_ipex_device.AmpConf(torch.int8 if workload.dtype == "int8" else torch.bfloat16)
         mode: Mode = partial(torch_ipex_device.AutoMixPrecision, conf, running_mode=workload.mode)

@@ -77,6 +77,7 @@ class Alternative:
 
 _ROWS = (
     Alternative("ipex", trains=True, int8=True),
+    Alternative("ipex-inductor", trains=True),
     Alternative("ipex-optimize", trains=True),
     Alternative("ipex-compile", trains=True),
     Alternative("ipex-torchscript"),

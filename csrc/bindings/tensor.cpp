@@ -1,6 +1,7 @@
 // Binds what looks at single tensors: aliases across devices, shared memory, device tests.
 #include <torch/csrc/autograd/python_variable.h>
 
+#include "aten/read_alias.h"
 #include "aten/sharing.h"
 #include "aten/twin.h"
 #include "bindings/bindings.h"
@@ -52,6 +53,7 @@ py::object physical_form(const at::Tensor& tensor) {
 
 void init_tensor(py::module_& module) {
   module.def("as_cpu", &as_cpu, py::arg("tensor"));
+  module.def("read_alias", &read_alias, py::arg("tensor"));
   module.def("from_cpu", &from_cpu, py::arg("tensor"));
   module.def("physical_form", &physical_form, py::arg("tensor"));
   module.def(

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import fx
 
 import torch_ipex_device  # noqa: F401 - the operators that graphs are made of
 from torch_ipex_device.core.errors import error
 
 from . import inductor, torchscript
+from .on_device import is_on_device
 from .setting import _get_compiler_backend
 
 _log = logging.getLogger("torch_ipex_device")
@@ -45,7 +45,7 @@ def ipex(
     path = _get_compiler_backend()
     if path == "torchscript" and (mode not in (None, "default") or options):
         raise error("E103", "torch.compile", f"got mode={mode!r}, options={options!r}; the torchscript path has none")
-    if _is_on_device(graph_module):
+    if is_on_device(graph_module):
         return graph_module.forward
     compile_graph = torchscript.compile_graph if path == "torchscript" else inductor.compile_graph
     settings = {} if path == "torchscript" else {"mode": mode, "options": options}
@@ -60,8 +60,3 @@ def ipex(
         )
         _log.debug("the whole reason", exc_info=cause)
         return graph_module.forward
-
-
-def _is_on_device(graph_module: fx.GraphModule) -> bool:
-    values = (node.meta.get("example_value") for node in graph_module.graph.nodes)
-    return any(isinstance(value, torch.Tensor) and value.device.type == "ipex" for value in values)

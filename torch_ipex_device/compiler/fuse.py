@@ -82,9 +82,11 @@ class _Head:
 
 
 def _is_ours(*nodes: Any) -> bool:
-    """Whether all are tensors on CPU of a dtype that our kernels have."""
+    """Whether all are tensors on CPU or on ipex of a dtype that our kernels have."""
     values = [value_of(node) for node in nodes]
-    return all(value is not None and value.device.type == "cpu" and value.dtype in _DTYPES for value in values)
+    return all(
+        value is not None and value.device.type in ("cpu", "ipex") and value.dtype in _DTYPES for value in values
+    )
 
 
 def _convolution(graph: fx.Graph, node: fx.Node) -> _Head | None:

@@ -32,17 +32,37 @@ def compile_graph(
     from torch._inductor.compile_fx import compile_fx
 
     settings = {**(list_mode_options(mode) if mode else {}), **(options or {})}
+    compile_with = functools.partial(compile_fx, config_patches=settings)
+    return compile_fused(graph_module, example_inputs, compile_with)
+
+
+def compile_fused(
+    graph_module: fx.GraphModule, example_inputs: Sequence[Any], compile_with: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Returns what `compile_with` makes of the graph and its inputs once the graph calls our operators.
+
+    Args:
+        graph_module: of tensors on CPU or of tensors on ipex; it stays as it is.
+        example_inputs: as Dynamo gives them.
+        compile_with: of TorchInductor.
+    """
     trains = torch.is_grad_enabled() and any(
         isinstance(value, torch.Tensor) and value.requires_grad for value in example_inputs
     )
-    ours = copy.deepcopy(graph_module)
+    ours = _copied(graph_module)
     fuse(ours, trains)
-    in_order = copy.deepcopy(ours)
+    in_order = _copied(ours)
     channels_last(in_order)
-    compile_with: Any = functools.partial(compile_fx, example_inputs_=list(example_inputs), config_patches=settings)
     try:
-        return compile_with(in_order)
+        return compile_with(in_order, list(example_inputs))
     except (RuntimeError, ValueError) as cause:
         if "view" not in str(cause):
             raise
-    return compile_with(ours)  # a view needs the order of the program
+    return compile_with(ours, list(example_inputs))  # a view needs the order of the program
+
+
+def _copied(graph_module: fx.GraphModule) -> fx.GraphModule:
+    """Returns a graph of its own with the same tensors: an optimizer's step writes them."""
+    made = fx.GraphModule(graph_module, copy.deepcopy(graph_module.graph))
+    made.meta.update(graph_module.meta)
+    return made

@@ -208,7 +208,7 @@ def _check_that_inputs_stay(graph_module: fx.GraphModule) -> None:
             target = written["running_mean"] if written["training"] else None
         else:
             target = node.args[0] if node.args and mutates(node) else None
-        while isinstance(target, fx.Node) and target.op != "placeholder":
+        while isinstance(target, fx.Node) and target.op not in ("placeholder", "get_attr"):
             called = function(target)
             name = called if isinstance(called, str) else getattr(called, "__name__", "")
             is_view = name in _VIEWS or mutates(target)
