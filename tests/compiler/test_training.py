@@ -127,3 +127,19 @@ def test_what_cannot_be_compiled_runs_eagerly_with_one_warning(
         run(X)
     (text,) = log.texts
     assert "the inductor path cannot compile a graph, which runs eagerly: no compiler here" in text
+
+
+def test_compiled_optimizer_steps_write_their_state() -> None:
+    """State that an optimizer made is no input of the graph but a part of it."""
+    values = []
+    for compiles in (False, True):
+        torch.manual_seed(0)
+        layer = nn.Linear(8, 8)
+        optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1)
+        step = compiled(optimizer.step) if compiles else optimizer.step
+        for _ in range(3):
+            optimizer.zero_grad()
+            layer(torch.ones(2, 8)).square().sum().backward()
+            step()
+        values.append([layer.weight.detach(), *optimizer.state_dict()["state"][0].values()])
+    torch.testing.assert_close(values[1], values[0])
