@@ -5,6 +5,7 @@
 #include "aten/twin.h"
 #include "core/check.h"
 #include "core/device.h"
+#include "core/profile.h"
 #include "core/recorder.h"
 #include "device/generator.h"
 #include "forms/describe.h"
@@ -288,6 +289,9 @@ void run_unrecorded(
     const OperatorPlan& plan,
     c10::DispatchKey cpu_key,
     torch::jit::Stack& stack) {
+  std::optional<profile::Range> profiled;
+  if (C10_LIKELY(!(plan.traits & kMovesData)))
+    profiled.emplace([&] { return "fallback [" + plan.name + "]"; });
   TwinCall call(plan.name, (plan.traits & kReadsRequiresGrad) != 0);
   Arguments arguments(call, plan);
   const size_t count = plan.arguments.size();

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/memory_statistics.h"
+#include "core/profile.h"
 #include "forms/buffer.h"
 #include "forms/narrow.h"
 #include "forms/quantized.h"
@@ -141,6 +142,7 @@ void Form::make_plain(c10::StorageImpl& storage) {
   if (!physical)
     return refill(storage);
   TORCH_INTERNAL_ASSERT(!physical->owner);
+  const profile::Range profiled([] { return "materialize [layout]"; });
   count_materialization();
   c10::DataPtr made = allocate(storage.nbytes());
   reorder(physical->layout, physical->data, physical->plain, made.get());
@@ -220,6 +222,7 @@ void Form::widen(c10::StorageImpl& storage) {
 }
 
 void Form::dequantize(c10::StorageImpl& storage) {
+  const profile::Range profiled([] { return "materialize [int8]"; });
   c10::DataPtr made = allocate(storage.nbytes());
   auto* values = static_cast<float*>(made.get());
   forms::dequantize(quantized->buffer->data.get(), values, quantized->layout.elements(), quantized->as);
@@ -236,6 +239,7 @@ void Form::dequantize(c10::StorageImpl& storage) {
 
 void Form::widen_narrow(c10::StorageImpl& storage) {
   close_narrow();
+  const profile::Range profiled([] { return "materialize [bfloat16]"; });
   c10::StorageImpl& source = *narrow.unsafeGetStorageImpl();
   c10::DataPtr made = allocate(storage.nbytes());
   auto* values = static_cast<float*>(made.get());
@@ -281,6 +285,7 @@ void Form::values_changed_narrow(c10::StorageImpl& storage) {
 void Form::refill(c10::StorageImpl& storage) {
   const auto source = std::find_if(packed.begin(), packed.end(), [](const Packed& copy) { return copy.whole; });
   TORCH_INTERNAL_ASSERT(source != packed.end());
+  const profile::Range profiled([] { return "materialize [packed weights]"; });
   count_materialization();
   reorder(
       source->desc,

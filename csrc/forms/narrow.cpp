@@ -5,6 +5,7 @@
 #include <c10/core/TensorImpl.h>
 
 #include "core/device.h"
+#include "core/profile.h"
 #include "forms/form.h"
 #include "forms/operand.h"
 #include "vec/functions.h"
@@ -70,6 +71,7 @@ bool is_float(const Form& form) {
 
 void to_narrow(const float* src, void* dst, int64_t count) {
   const auto convert = vec::functions().float_to_bfloat16;
+  const profile::Kernel profiled("to_bfloat16");
   at::parallel_for(0, count, kGrain, [&](int64_t begin, int64_t end) {
     convert(src + begin, static_cast<uint16_t*>(dst) + begin, end - begin);
   });
@@ -77,6 +79,7 @@ void to_narrow(const float* src, void* dst, int64_t count) {
 
 void to_wide(const void* src, float* dst, int64_t count) {
   const auto convert = vec::functions().bfloat16_to_float;
+  const profile::Kernel profiled("to_float32");
   at::parallel_for(0, count, kGrain, [&](int64_t begin, int64_t end) {
     convert(static_cast<const uint16_t*>(src) + begin, dst + begin, end - begin);
   });

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/profile.h"
 #include "forms/buffer.h"
 #include "forms/operand.h"
 #include "forms/quantization.h"
@@ -49,6 +50,7 @@ bool quantize_rows(
     std::vector<float>& scales,
     std::vector<int32_t>& sums) {
   std::vector<float> largest(channels);
+  const profile::Kernel profiled("quantize_weights");
   at::parallel_for(0, channels, 1 + (1 << 15) / width, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c)
       largest[c] = largest_magnitude(src + c * width, width);

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/device.h"
+#include "core/profile.h"
 #include "forms/buffer.h"
 #include "forms/translate.h"
 
@@ -96,6 +97,7 @@ bool is_float(const Form& form) {
 
 void quantize(const float* src, void* dst, int64_t count, const Quantization& as) {
   const auto convert = byte_functions(as.dtype).from_float;
+  const profile::Kernel profiled("quantize");
   at::parallel_for(0, count, kGrain, [&](int64_t begin, int64_t end) {
     convert(src + begin, static_cast<char*>(dst) + begin, end - begin, as.scale);
   });
@@ -103,6 +105,7 @@ void quantize(const float* src, void* dst, int64_t count, const Quantization& as
 
 void dequantize(const void* src, float* dst, int64_t count, const Quantization& as) {
   const auto convert = byte_functions(as.dtype).to_float;
+  const profile::Kernel profiled("dequantize");
   at::parallel_for(0, count, kGrain, [&](int64_t begin, int64_t end) {
     convert(static_cast<const char*>(src) + begin, dst + begin, end - begin, as.scale);
   });

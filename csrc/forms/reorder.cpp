@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/profile.h"
 #include "forms/block.h"
 #include "forms/statistics.h"
+#include "onednn/details.h"
 #include "onednn/engine.h"
 #include "onednn/primitive_cache.h"
 #include "onednn/scratchpad.h"
@@ -91,6 +93,9 @@ void reorder(const dnnl::memory::desc& src, const void* src_data, const dnnl::me
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const dnnl::engine& engine = onednn::engine();
     const dnnl::reorder::primitive_desc desc(engine, src, engine, dst, attributes);
+    const profile::Kernel profiled("reorder", desc.impl_info_str(), [&] {
+      return onednn::details_of(desc, {{DNNL_ARG_SRC, src_data}, {DNNL_ARG_DST, dst_data}});
+    });
     dnnl::memory from(src, engine, const_cast<void*>(src_data)), to(dst, engine, dst_data);
     const auto scratchpad_desc = desc.scratchpad_desc();
     dnnl::memory scratchpad(scratchpad_desc, engine, onednn::scratchpad(scratchpad_desc.get_size()));

@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 
+#include "core/profile.h"
 #include "core/recorder.h"
 #include "forms/buffer.h"
 #include "forms/operand.h"
 #include "forms/quantized.h"
+#include "fusion/names.h"
 #include "onednn/engine.h"
 
 namespace ipex::fusion {
@@ -22,10 +24,8 @@ namespace {
 constexpr double kRounded = 1.01;
 
 std::string label(const char* base, c10::ArrayRef<const PostOp*> steps) {
-  std::string text = base;
-  for (const PostOp* step : steps)
-    text.append(text.empty() ? "" : "+").append(step->name);
-  return text;
+  const std::string all = names(steps);
+  return c10::str(base, *base == '\0' || all.empty() ? "" : "+", all);
 }
 
 } // namespace
@@ -104,6 +104,7 @@ float Chain::compute(c10::StorageImpl& storage, const forms::Physical& physical,
     prepend(*chain);
   }
   std::reverse(steps.begin(), steps.end());
+  const profile::Range profiled([&] { return "open [" + label(source ? "" : base_->name(), steps) + "]"; });
   std::optional<recorder::Call> call;
   if (C10_UNLIKELY(recorder::active())) {
     const recorder::Call* closer = recorder::Call::current();

@@ -11,7 +11,10 @@
 #include <cstring>
 #include <limits>
 
+#include "core/profile.h"
 #include "forms/buffer.h"
+#include "fusion/names.h"
+#include "onednn/details.h"
 #include "vec/rows.h"
 
 namespace ipex::fusion {
@@ -245,7 +248,9 @@ forms::Operand as_float(const forms::Operand& operand) {
   return made;
 }
 
-void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill, float scale) {
+namespace {
+
+void each_chunk(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill, float scale) {
   constexpr int64_t kChunk = 4096; // elements that stay in the first cache
   const int64_t width = layout.rank > 1 ? layout.sizes[1] : 1, rows = layout.elements() / width;
   const int64_t chunk = std::max<int64_t>(1, kChunk / width);
@@ -267,15 +272,24 @@ void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& 
   });
 }
 
+} // namespace
+
+void apply(c10::ArrayRef<const PostOp*> steps, void* dst, const onednn::Layout& layout, Fill fill, float scale) {
+  const profile::Kernel profiled("pass", "ipex:loop", [&] { return profile::Details{{}, names(steps)}; });
+  each_chunk(steps, dst, layout, fill, scale);
+}
+
 void apply(
     c10::ArrayRef<const PostOp*> steps,
     const forms::Operand& src,
     void* dst,
     const onednn::Layout& layout,
     float scale) {
+  const profile::Kernel profiled(
+      "pass", "ipex:loop", [&] { return profile::Details{{onednn::operand_of(src.layout)}, names(steps)}; });
   const bool is_wide = src.layout.dtype == dnnl::memory::data_type::f32 && layout.dtype == src.layout.dtype;
   if (!is_wide || steps.empty())
-    return apply(
+    return each_chunk(
         steps,
         dst,
         layout,
@@ -283,9 +297,10 @@ void apply(
           to_float(src, first * width, to, count * width);
         },
         scale);
-  apply(steps.slice(1), dst, layout, [&](float* to, int64_t first, int64_t count, int64_t width) {
+  const auto first_step = [&](float* to, int64_t first, int64_t count, int64_t width) {
     steps.front()->run(static_cast<const float*>(src.data) + first * width, to, first * width, count * width);
-  });
+  };
+  each_chunk(steps.slice(1), dst, layout, first_step, scale);
 }
 
 } // namespace ipex::fusion

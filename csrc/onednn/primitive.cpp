@@ -7,7 +7,9 @@
 #include <array>
 
 #include "core/check.h"
+#include "core/profile.h"
 #include "core/recorder.h"
+#include "onednn/details.h"
 #include "onednn/engine.h"
 #include "onednn/scratchpad.h"
 
@@ -110,6 +112,7 @@ void Primitive::run(c10::ArrayRef<Argument> arguments) const {
   if (C10_UNLIKELY(recorder::active()))
     recorder::note_primitive(name_, implementation_);
   std::call_once(made_, [this] { make(); });
+  const profile::Kernel profiled(name_, implementation_, [&] { return details_of(desc_, arguments); });
   std::unique_ptr<Operands> operands(spare_.exchange(nullptr, std::memory_order_acquire));
   dnnl_status_t status = dnnl_success;
   try {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/profile.h"
 #include "onednn/scratchpad.h"
 #include "ops/convert.h"
 
@@ -92,6 +93,7 @@ void run_attention(const simd::Attention& call) {
   const int64_t rows = kernels.attention_rows(call);
   const int64_t tasks = call.batch * call.heads * ((call.queries + rows - 1) / rows);
   const double operations = 4.0 * static_cast<double>(rows * call.keys * call.size);
+  const profile::Kernel profiled("attention");
   at::parallel_for(
       0, tasks, std::max<int64_t>(1, static_cast<int64_t>(kGrain / operations)), [&](int64_t begin, int64_t end) {
         kernels.attention(call, begin, end, static_cast<float*>(onednn::scratchpad(kernels.attention_scratch(call))));

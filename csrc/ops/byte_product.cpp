@@ -7,8 +7,11 @@
 #include <atomic>
 #include <limits>
 
+#include "core/profile.h"
 #include "core/recorder.h"
 #include "forms/buffer.h"
+#include "fusion/names.h"
+#include "onednn/details.h"
 #include "onednn/engine.h"
 #include "onednn/scratchpad.h"
 #include "onednn/verbose.h"
@@ -97,9 +100,7 @@ void ByteProduct::execute(void* dst, const forms::Quantization* as, c10::ArrayRe
       .factors = channels.factors.data(),
       .bias = channels.bias.empty() ? nullptr : channels.bias.data()};
   const onednn::LoggedExecution log("inner_product", kImplementation, [&] {
-    std::string post_ops;
-    for (const fusion::PostOp* step : steps)
-      post_ops.append(post_ops.empty() ? "attr-post-ops:" : "+").append(step->name);
+    const std::string post_ops = fusion::names(steps);
     return c10::str(
         "forward_inference,src_",
         is_signed ? "s8" : "u8",
@@ -107,7 +108,7 @@ void ByteProduct::execute(void* dst, const forms::Quantization* as, c10::ArrayRe
         as == nullptr                                  ? "f32"
             : as->dtype == dnnl::memory::data_type::u8 ? "u8"
                                                        : "s8",
-        ",",
+        post_ops.empty() ? "," : ",attr-post-ops:",
         post_ops,
         ",,mb",
         rows_,
@@ -115,6 +116,9 @@ void ByteProduct::execute(void* dst, const forms::Quantization* as, c10::ArrayRe
         depth,
         "oc",
         columns);
+  });
+  const profile::Kernel profiled("inner_product", kImplementation, [&] {
+    return profile::Details{{onednn::operand_of(src.layout), {at::kChar, {columns, depth}}}, fusion::names(steps)};
   });
   if (C10_UNLIKELY(recorder::active()))
     recorder::note_primitive("inner_product", kImplementation);

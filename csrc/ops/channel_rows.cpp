@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/profile.h"
 #include "core/target_clones.h"
 #include "vec/rows.h"
 
@@ -142,6 +143,7 @@ int64_t parts_of(ChannelRows shape) {
 template <class Block>
 void each_block(ChannelRows shape, int64_t parts, Block block) {
   const int64_t most = std::max<int64_t>(16, kBlock / shape.channels / 4 * 4);
+  const profile::Kernel profiled("channel_sums");
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
       const int64_t last = shape.rows * (part + 1) / parts;
@@ -153,6 +155,7 @@ void each_block(ChannelRows shape, int64_t parts, Block block) {
 
 template <class Rows>
 void each_rows(ChannelRows shape, Rows rows) {
+  const profile::Kernel profiled("channel_rows");
   at::parallel_for(0, shape.rows, std::max<int64_t>(1, kGrain / shape.channels), [&](int64_t begin, int64_t end) {
     rows(begin * shape.channels, end - begin);
   });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/profile.h"
 #include "core/target_clones.h"
 
 namespace ipex::ops {
@@ -60,6 +61,7 @@ IPEX_TARGET_CLONES void sums_bfloat16(
 void column_sum(const void* src, void* dst, int64_t rows, int64_t columns, at::ScalarType dtype) {
   constexpr int64_t kLine = 16; // columns are dealt out in whole cache lines
   const int64_t lines = (columns + kLine - 1) / kLine;
+  const profile::Kernel profiled("column_sum");
   at::parallel_for(0, lines, std::max<int64_t>(1, kGrain / (rows * kLine)), [&](int64_t begin, int64_t end) {
     const int64_t last = std::min(end * kLine, columns);
     for (int64_t first = begin * kLine; first < last; first += kColumns) {

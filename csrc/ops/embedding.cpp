@@ -12,6 +12,7 @@
 #include <ATen/Parallel.h>
 
 #include "aten/fallback.h"
+#include "core/profile.h"
 #include "forms/operand.h"
 #include "forms/packed_rows.h"
 #include "ops/kernels.h"
@@ -34,6 +35,7 @@ at::Tensor embedding(
       const auto dst = forms::make_contiguous_result(sizes, weight.options());
       const size_t bytes = weight.size(1) * weight.itemsize();
       if (const auto packed = forms::PackedRows::of(weight)) {
+        const profile::Kernel profiled("embedding");
         at::parallel_for(0, rows.size(), 8, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
             packed->copy(rows[i], static_cast<char*>(dst.data) + i * bytes);

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "aten/fallback.h"
+#include "core/profile.h"
 #include "core/target_clones.h"
 #include "forms/operand.h"
 #include "ops/kernels.h"
@@ -53,6 +54,7 @@ at::Tensor embedding_dense_backward(
   auto* to = static_cast<float*>(dst.data);
   // Each thread has a range of the result's rows, which it clears and adds to.
   const int64_t grain = std::max<int64_t>(1, 65536 / channels);
+  const profile::Kernel profiled("embedding_backward");
   at::parallel_for(0, num_weights, grain, [&](int64_t begin, int64_t end) {
     std::memset(to + begin * channels, 0, static_cast<size_t>((end - begin) * channels) * sizeof(float));
     for (int64_t i = 0; i < rows.size(); ++i) {

@@ -12,6 +12,7 @@
 #include <ATen/ops/empty.h>
 
 #include "aten/fallback.h"
+#include "core/profile.h"
 #include "forms/operand.h"
 #include "forms/storage.h"
 #include "onednn/engine.h"
@@ -58,6 +59,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm(
   void *means = write_bytes(mean), *rstds = write_bytes(rstd);
   const auto [count, channels] = *rows;
   const int64_t bytes = channels * static_cast<int64_t>(input.itemsize());
+  const profile::Kernel profiled("layer_norm");
   at::parallel_for(
       0, count, std::max<int64_t>(1, 8192 / channels), [&, channels = channels](int64_t begin, int64_t end) {
         std::vector<float> buffer(dtype == at::kFloat ? 0 : channels);

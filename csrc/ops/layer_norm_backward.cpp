@@ -19,6 +19,7 @@
 
 #include "aten/fallback.h"
 #include "aten/twin.h"
+#include "core/profile.h"
 #include "forms/operand.h"
 #include "forms/storage.h"
 #include "onednn/engine.h"
@@ -94,6 +95,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> native_layer_norm_backward(
     diff_src = forms::make_contiguous_result(input.sizes(), input.options());
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), std::max<int64_t>(1, count * channels / 8192));
   std::vector<float> shares(output_mask[1] || output_mask[2] ? 2 * threads * channels : 0);
+  const profile::Kernel profiled("layer_norm_backward");
   at::parallel_for(0, threads, 1, [&, count = count, channels = channels](int64_t first, int64_t last) {
     std::vector<float> buffer(dtype == at::kFloat ? 0 : 3 * channels);
     for (int64_t thread = first; thread < last; ++thread) {

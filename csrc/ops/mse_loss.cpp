@@ -11,6 +11,7 @@
 
 #include "aten/fallback.h"
 #include "aten/twin.h"
+#include "core/profile.h"
 #include "forms/operand.h"
 #include "ops/kernels.h"
 #include "ops/pointwise.h"
@@ -30,6 +31,7 @@ bool can_reduce(const at::Tensor& self, const at::Tensor& target) {
 double squared_distance(const float* a, const float* b, int64_t count) {
   constexpr int64_t kPart = 32768;
   std::vector<double> sums((count + kPart - 1) / kPart);
+  const profile::Kernel profiled("mse_loss");
   at::parallel_for(0, static_cast<int64_t>(sums.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       sums[i] = vec::row_functions().squared_distance(a + i * kPart, b + i * kPart, std::min(kPart, count - i * kPart));

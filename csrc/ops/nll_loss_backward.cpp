@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "aten/fallback.h"
+#include "core/profile.h"
 #include "ops/kernels.h"
 #include "ops/nll_loss_rows.h"
 
@@ -43,6 +44,7 @@ at::Tensor nll_loss_backward(
   auto* to = static_cast<float*>(diff_src.data);
   const bool mean = reduction == at::Reduction::Mean;
   const int64_t classes = self.size(1), step = reduced ? 0 : diff_dst.strides()[0];
+  const profile::Kernel profiled("nll_loss_backward");
   at::parallel_for(0, self.size(0), std::max<int64_t>(1, 32768 / classes), [&](int64_t begin, int64_t end) {
     std::fill(to + begin * classes, to + end * classes, 0.f);
     for (int64_t row = begin; row < end; ++row)

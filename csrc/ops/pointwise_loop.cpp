@@ -1,6 +1,7 @@
 // Runs element-wise functions over strided operands: rows along the fastest dimension of the destination, in place where
 // values are adjacent float32, else through buffers that stay in the first-level cache.
 #include "ops/pointwise_loop.h"
+#include "core/profile.h"
 
 #include <ATen/Parallel.h>
 
@@ -202,6 +203,7 @@ void PointwiseLoop::run(const Pointwise& call) {
   int64_t elements = 1;
   for (int dim = 0; dim < rank; ++dim)
     elements *= sizes[dim];
+  const profile::Kernel profiled("pointwise");
   at::parallel_for(0, elements, call.function.grain, [&](int64_t begin, int64_t end) {
     Row row(*this, call);
     const int last = rank - 1;

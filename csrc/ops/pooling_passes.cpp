@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/profile.h"
 #include "core/target_clones.h"
 #include "forms/operand.h"
 #include "forms/quantized.h"
@@ -71,6 +72,7 @@ void each_part(const PoolCall& call, Part part) {
   const int64_t read = call.batch * call.plane_in() * call.channels;
   const int64_t wanted = read < 2 * kPoolGrain ? 1 : at::get_num_threads();
   const int64_t blocks = call.batch % wanted == 0 ? 1 : std::min(lines, wanted);
+  const profile::Kernel profiled("pooling");
   at::parallel_for(
       0, call.batch * blocks, read < 2 * kPoolGrain ? call.batch * blocks : 1, [&](int64_t begin, int64_t end) {
         Taps taps;

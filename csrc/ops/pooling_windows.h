@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/profile.h"
 #include "forms/operand.h"
 #include "ops/pooling.h"
 
@@ -42,6 +43,7 @@ template <class Row>
 void each_row(const PoolCall& call, Row row) {
   const int64_t heights = call.axes[1].out, rows = call.axes[0].out * heights;
   const int64_t read = std::max<int64_t>(1, call.plane_in() * call.channels / rows);
+  const profile::Kernel profiled("pooling");
   at::parallel_for(0, call.batch * rows, std::max<int64_t>(1, kPoolGrain / read), [&](int64_t begin, int64_t end) {
     Taps taps;
     for (int64_t i = begin; i < end; ++i)

@@ -21,7 +21,10 @@
 #include <cstring>
 #include <limits>
 
+#include "core/profile.h"
 #include "fusion/fused_run.h"
+#include "fusion/names.h"
+#include "onednn/details.h"
 #include "onednn/engine.h"
 #include "ops/simd.h"
 #include "ops/small_product.h"
@@ -91,6 +94,7 @@ int64_t padded_rows(int64_t rows) {
 }
 
 void copy_bytes(const void* src, void* dst, int64_t bytes) {
+  const profile::Kernel profiled("copy");
   at::parallel_for(0, bytes, 1 << 18, [&](int64_t begin, int64_t end) {
     std::memcpy(static_cast<char*>(dst) + begin, static_cast<const char*>(src) + begin, end - begin);
   });
@@ -248,12 +252,16 @@ void Product::run_tiled_with(void* dst, const void* bias, c10::ArrayRef<const fu
   simd::MatrixProduct product = *tiled_;
   product.dst.first = static_cast<float*>(dst);
   product.bias = static_cast<const float*>(bias);
-  const TiledExecution execution("matmul", [&] {
-    std::string post_ops;
-    for (const fusion::PostOp* step : steps)
-      post_ops.append(post_ops.empty() ? "attr-post-ops:" : "+").append(step->name);
+  const auto details = [&] {
+    return profile::Details{
+        {{at::kFloat, {product.rows, product.depth}}, {at::kFloat, {product.columns, product.depth}}},
+        fusion::names(steps)};
+  };
+  const auto problem = [&] {
+    const std::string post_ops = fusion::names(steps);
     return c10::str(
         "undef,src_f32 wei_f32::blocked:Ab16a dst_f32,",
+        post_ops.empty() ? "" : "attr-post-ops:",
         post_ops,
         ",,",
         product.rows,
@@ -263,7 +271,8 @@ void Product::run_tiled_with(void* dst, const void* bias, c10::ArrayRef<const fu
         product.depth,
         "x",
         product.columns);
-  });
+  };
+  const TiledExecution execution("matmul", problem, details);
   run_tiled(product, [&](const simd::ProductBlock& block) {
     const int64_t first = block.first_panel * simd::kPanel,
                   width = std::min(product.columns, block.last_panel * simd::kPanel) - first;
@@ -329,6 +338,9 @@ void Product::run(void* dst, const void* bias) const {
         .out = weights.sizes[1],
         .src_stride = src.strides[0],
         .weights_stride = weights.strides[rows ? 0 : 1]};
+    const profile::Kernel profiled("matmul", "ipex:small", [&] {
+      return profile::Details{{onednn::operand_of(src), onednn::operand_of(weights)}};
+    });
     return rows ? small_product_of_rows(small) : small_product_of_columns(small);
   }
   kernel_->run(

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/profile.h"
 #include "forms/operand.h"
 
 namespace ipex::ops {
@@ -67,6 +68,7 @@ forms::PackedWeights pack_transposed_hidden_weights(const at::Tensor& weight, co
 }
 
 void run_steps(const RecurrentSizes& sizes, std::initializer_list<StepKernel> kernels, bool backward) {
+  const profile::Kernel profiled(backward ? "recurrent_backward" : "recurrent");
   const int64_t panels = (sizes.hidden + simd::kPanel - 1) / simd::kPanel;
   const double operations = 2.0 * static_cast<double>(sizes.batch * sizes.gates * sizes.hidden * sizes.hidden);
   int64_t threads = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), panels);

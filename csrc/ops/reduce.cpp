@@ -7,6 +7,7 @@
 #include <bitset>
 #include <numeric>
 
+#include "core/profile.h"
 #include "core/target_clones.h"
 #include "forms/operand.h"
 #include "ops/channel_rows.h"
@@ -42,6 +43,7 @@ double sum_of(const float* src, int64_t count) {
 }
 
 double parallel_sum_of(const float* src, int64_t count) {
+  const profile::Kernel profiled("sum");
   const int64_t parts = std::clamp<int64_t>(count / kGrain, 1, at::get_num_threads());
   std::vector<double> sums(parts);
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
@@ -91,6 +93,7 @@ std::optional<Pattern> pattern_of(c10::IntArrayRef sizes, const c10::DimVector& 
 
 // dst[o, i] = sum over r of src[o, r, i], divided.
 void sum_columns(const float* src, const Pattern& p, double divisor, float* dst) {
+  const profile::Kernel profiled("sum");
   // Few numbers per sum need no more than float32, and many columns no table of sums in float64.
   constexpr int64_t kFewRows = 32, kManyColumns = 4096;
   const bool in_float = p.reduced <= kFewRows && p.inner >= kManyColumns;
@@ -126,6 +129,7 @@ void sum_rows(const float* src, const Pattern& p, double divisor, float* dst) {
     dst[0] = static_cast<float>(parallel_sum_of(src, p.reduced) / divisor);
     return;
   }
+  const profile::Kernel profiled("sum");
   const int64_t grain = std::max<int64_t>(1, kGrain / (p.outer_reduced * p.reduced));
   at::parallel_for(0, p.outer, grain, [&](int64_t begin, int64_t end) {
     for (int64_t outer = begin; outer < end; ++outer) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/profile.h"
 #include "core/target_clones.h"
 #include "forms/operand.h"
 
@@ -125,6 +126,7 @@ at::Tensor resample(const ResampleCall& call, const at::Tensor& self) {
   const auto dst = result(self, call.dst_sizes);
   const int64_t channels = self.size(1), height = call.axes[0].out, width = call.axes[1].out;
   const int64_t plane = call.axes[0].in * call.axes[1].in * channels, rows = self.size(0) * height;
+  const profile::Kernel profiled("resample");
   at::parallel_for(0, rows, std::max<int64_t>(1, kGrain / (width * channels)), [&](int64_t begin, int64_t end) {
     std::array<Tap, 4> taps;
     for (int64_t row = begin; row < end; ++row) {
@@ -148,6 +150,7 @@ at::Tensor resample_backward(const ResampleCall& call, const at::Tensor& diff_ds
   const int64_t lines = (pitch + kLine - 1) / kLine;
   const int64_t blocks = batch >= at::get_num_threads() ? 1 : std::min<int64_t>(lines, at::get_num_threads());
   const int64_t grain = std::max<int64_t>(1, kGrain * blocks / (height * width * pitch));
+  const profile::Kernel profiled("resample_backward");
   at::parallel_for(0, batch * blocks, grain, [&](int64_t begin, int64_t end) {
     std::array<Tap, 4> taps;
     for (int64_t part = begin; part < end; ++part) {

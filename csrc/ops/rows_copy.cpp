@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/profile.h"
 #include "core/target_clones.h"
 #include "forms/storage.h"
 
@@ -55,6 +56,7 @@ void copy_rows(
   const auto* from = static_cast<const char*>(src);
   auto* to = static_cast<char*>(dst);
   const int64_t grain = std::max<int64_t>(1, kGrain / static_cast<int64_t>(std::max<size_t>(bytes, 1)));
+  const profile::Kernel profiled("copy_rows");
   at::parallel_for(0, outer * indices.size(), grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t block = row / indices.size(), index = indices[row - block * indices.size()];

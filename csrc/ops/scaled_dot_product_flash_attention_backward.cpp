@@ -13,6 +13,7 @@
 #include <ATen/Parallel.h>
 
 #include "aten/fallback.h"
+#include "core/profile.h"
 #include "forms/operand.h"
 #include "onednn/scratchpad.h"
 #include "ops/attention_call.h"
@@ -65,6 +66,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> _scaled_dot_product_flash_attenti
   spec.diff_k = heads_of(diff_key.data, diff_key.layout.strides_ref());
   spec.diff_v = heads_of(diff_value.data, diff_value.layout.strides_ref());
   const simd::Kernels& kernels = *simd_kernels();
+  const profile::Kernel profiled("attention_backward");
   at::parallel_for(0, query.size(0) * query.size(1), 1, [&](int64_t begin, int64_t end) {
     kernels.attention_backward(
         spec, begin, end, static_cast<float*>(onednn::scratchpad(kernels.attention_backward_scratch(spec))));

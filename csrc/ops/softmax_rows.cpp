@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aten/twin.h"
+#include "core/profile.h"
 #include "forms/operand.h"
 #include "onednn/engine.h"
 #include "ops/convert.h"
@@ -52,6 +53,7 @@ template <int sources, class F>
 void each_row(std::array<const void*, sources> src, void* dst, c10::ScalarType dtype, const Block& block, F row) {
   const int64_t grain = std::max<int64_t>(1, 4096 / block.channels);
   const int64_t bytes = block.channels * static_cast<int64_t>(c10::elementSize(dtype));
+  const profile::Kernel profiled("softmax");
   at::parallel_for(0, block.outer, grain, [&](int64_t begin, int64_t end) {
     std::vector<float> buffer(dtype == at::kFloat ? 0 : sources * block.channels);
     for (int64_t r = begin; r < end; ++r) {
@@ -79,6 +81,7 @@ template <class F>
 void each_tile(const Block& block, F tile) {
   const int64_t tiles = (block.inner + vec::kTile - 1) / vec::kTile;
   const int64_t grain = std::max<int64_t>(1, 4096 / (block.channels * vec::kTile));
+  const profile::Kernel profiled("softmax");
   at::parallel_for(0, block.outer * tiles, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t column = i % tiles * vec::kTile;

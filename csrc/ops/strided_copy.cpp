@@ -1,5 +1,6 @@
 // Strided copies: dimensions that run together are joined, adjacent elements go by memcpy.
 #include "ops/strided_copy.h"
+#include "core/profile.h"
 
 #include <ATen/Parallel.h>
 
@@ -62,6 +63,7 @@ void StridedCopy::run() const {
   int64_t elements = 1;
   for (int i = 0; i < rank; ++i)
     elements *= dims[i].size;
+  const profile::Kernel profiled("copy");
   at::parallel_for(0, elements, 32768 / itemsize, [&](int64_t begin, int64_t end) {
     std::array<int64_t, kMaxRank> index{};
     for (int64_t dim = rank - 1, rest = begin; dim >= 0; rest /= dims[dim].size, --dim)

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "forms/block.h"
+#include "onednn/details.h"
 #include "ops/simd.h"
 #include "ops/tiled_product.h"
 
@@ -247,7 +248,10 @@ onednn::Layout exchange_channels(onednn::Layout weights) {
 
 void tiled_diff_src(const ConvolutionCall& call, const void* diff_dst, const void* weights, void* diff_src) {
   const Shape shape(call);
-  const TiledExecution execution("convolution", [&] { return shape.problem("backward_data"); });
+  const TiledExecution execution(
+      "convolution",
+      [&] { return shape.problem("backward_data"); },
+      [&] { return profile::Details{{onednn::operand_of(call.spec.dst), onednn::operand_of(call.spec.weights)}}; });
   const int64_t rows = shape.images * volume(shape.dst), elements = call.spec.src.elements();
   constexpr int64_t kPerThread = 1 << 16;
   at::parallel_for(0, elements, kPerThread, [&](int64_t begin, int64_t end) {
@@ -268,7 +272,10 @@ void tiled_diff_src(const ConvolutionCall& call, const void* diff_dst, const voi
 
 bool tiled_diff_weights(const ConvolutionCall& call, const void* src, const void* diff_dst, void* diff_weights) {
   const Shape shape(call);
-  const TiledExecution execution("convolution", [&] { return shape.problem("backward_weights"); });
+  const TiledExecution execution(
+      "convolution",
+      [&] { return shape.problem("backward_weights"); },
+      [&] { return profile::Details{{onednn::operand_of(call.spec.src), onednn::operand_of(call.spec.dst)}}; });
   auto* dst = static_cast<float*>(diff_weights);
   const int64_t count = slices(shape), weights = shape.out * shape.taps * shape.in;
   if (count == 1)

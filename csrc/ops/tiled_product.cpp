@@ -62,8 +62,12 @@ dnnl::memory::desc panels(const onednn::Layout& weights) {
   return {dnnl::memory::dims(view.sizes.begin(), view.sizes.begin() + rank), view.dtype, tags[rank - 3]};
 }
 
-TiledExecution::TiledExecution(const char* primitive, c10::function_ref<std::string()> problem)
-    : log_(primitive, implementation(), problem) {
+TiledExecution::TiledExecution(
+    const char* primitive,
+    c10::function_ref<std::string()> problem,
+    c10::function_ref<profile::Details()> details)
+    : log_(primitive, implementation(), problem),
+      profiled_(primitive, implementation(), details) {
   if (C10_UNLIKELY(recorder::active()))
     recorder::note_primitive(primitive, implementation());
 }

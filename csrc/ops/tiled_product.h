@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "core/profile.h"
 #include "onednn/layout.h"
 #include "onednn/verbose.h"
 #include "simd/kernels.h"
@@ -24,13 +25,18 @@ void run_tiled(const simd::MatrixProduct& product);
 // The same, and calls `finish` with each part of dst while that is in the cache.
 void run_tiled(const simd::MatrixProduct& product, c10::function_ref<void(const simd::ProductBlock&)> finish);
 
-// Notes one execution for ipex.explain() and, while it lives, times it for the log that ONEDNN_VERBOSE asks for.
+// Notes one execution for ipex.explain() and, while it lives, times it for profilers, which ask for `details`, and for the log
+// that ONEDNN_VERBOSE asks for, which has a line with the `problem`.
 class TiledExecution {
  public:
-  TiledExecution(const char* primitive, c10::function_ref<std::string()> problem);
+  TiledExecution(
+      const char* primitive,
+      c10::function_ref<std::string()> problem,
+      c10::function_ref<profile::Details()> details);
 
  private:
   onednn::LoggedExecution log_;
+  profile::Kernel profiled_;
 };
 
 } // namespace ipex::ops

@@ -21,6 +21,7 @@ PAGES = (
     "docs/int8.md",
     "docs/optimize.md",
     "docs/optimizers.md",
+    "docs/profiler.md",
 )
 BLOCKS = [block for page in PAGES for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py") if path.name != "demo.py")
