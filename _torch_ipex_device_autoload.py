@@ -165,5 +165,29 @@ def install() -> None:
     if isinstance(getattr(torch, NAME, None), LazyDeviceModule):
         return
     torch.utils.rename_privateuse1_backend(NAME)
-    torch._register_device_module(NAME, LazyDeviceModule())
+    module = LazyDeviceModule()
+    torch._register_device_module(NAME, module)
     torch.utils.generate_methods_for_privateuse1_backend(for_storage=True)
+    _hide_accelerator(module)
+    _name_distributed_backend()
+
+
+def _hide_accelerator(module: LazyDeviceModule) -> None:
+    """Answers `torch._C._get_accelerator` for CPU programs, where it raises, as does `dist.barrier()`, until activation."""
+    import torch
+
+    original = torch._C._get_accelerator
+
+    def get_accelerator(check: Any = None) -> torch.device:
+        return original(check) if module.is_initialized() else torch.device("cpu")
+
+    torch._C._get_accelerator = get_accelerator
+
+
+def _name_distributed_backend() -> None:
+    """Makes `init_process_group("ipex")` and the default of the device mean gloo, which serves CPU tensors as well."""
+    import torch.distributed as dist
+
+    if dist.is_available():
+        setattr(dist.Backend, NAME.upper(), dist.Backend.GLOO)
+        dist.Backend.default_device_backend_map[NAME] = dist.Backend.GLOO

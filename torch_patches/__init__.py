@@ -15,9 +15,11 @@ PATCHES = (
     "checkpoint",
     "data_parallel",
     "dlpack",
+    "dtensor_random",
     "inductor",
     "linear_cross_entropy",
     "multiprocessing",
+    "process_group",
     "serialization",
     "tensor_str",
 )

@@ -6,6 +6,7 @@ PYBIND11_MODULE(_C, module) {
   init_amp(module);
   init_build(module);
   init_device(module);
+  init_distributed(module);
   init_fusion(module);
   init_int8(module);
   init_onednn(module);

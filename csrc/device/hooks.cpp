@@ -75,6 +75,8 @@ struct Hooks final : public at::PrivateUse1HooksInterface {
     auto* impl = storage.unsafeGetStorageImpl();
     impl->mutable_data(); // bring shared (copy-on-write) or non-plain bytes to their plain form before they are moved
     at::native::resize_bytes_cpu(impl, nbytes); // allocates with the storage's own allocator
+    if (nbytes == 0) // then it leaves a null pointer of the CPU, and a storage's device is its pointer's
+      impl->set_data_ptr_noswap(impl->allocator()->allocate(0));
   }
 };
 

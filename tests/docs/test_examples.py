@@ -18,6 +18,7 @@ PAGES = (
     "docs/amp.md",
     "docs/compile.md",
     "docs/custom_ops.md",
+    "docs/distributed.md",
     "docs/int8.md",
     "docs/optimize.md",
     "docs/optimizers.md",
