@@ -9,6 +9,7 @@ TORCH_LIBRARY(torch_ipex, library) {
   const std::vector<at::Tag> tags{at::Tag::pt2_compliant_tag, at::Tag::needs_fixed_stride_order};
   for (
       const char* schema : {
+          "cat_float(Tensor top, Tensor bits, Tensor(a!) out) -> ()",
           "convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, "
           "bool transposed, SymInt[] output_padding, SymInt groups, Tensor? other=None, str post_op='', Tensor? "
           "norm_mean=None, Tensor? norm_var=None, Tensor? norm_weight=None, Tensor? norm_bias=None, float norm_eps=0.0) -> "
@@ -26,6 +27,7 @@ TORCH_LIBRARY(torch_ipex, library) {
           "resident(Tensor weight, ScalarType? dtype=None) -> Tensor",
           "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "
           "dropout_p=0.0, bool is_causal=False, float? scale=None) -> Tensor",
+          "split_float(Tensor source, Tensor(a!) top, Tensor(b!)? bits=None) -> ()",
           "to_device(Tensor input) -> Tensor",
           "to_host(Tensor input) -> Tensor",
       })

@@ -40,4 +40,5 @@ for epoch in range(6):
     if rank == 0:
         print(f"epoch {epoch}  loss {total.item() / len(loader):.3f}")
 
+del model, optimizer  # they hold the group
 dist.destroy_process_group()

@@ -60,4 +60,5 @@ whole = sum(parameter.numel() for parameter in model.parameters())
 if rank == 0:
     print(f"checkpoint saved and loaded; this process holds {local} of {whole} weights")
 
+del model, optimizer  # they hold the group
 dist.destroy_process_group()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 TIMEOUT_SECONDS = 300
 PROGRAMS = Path(__file__).parent / "programs"
+RUNNER = Path(__file__).with_name("runner.py")
 
 
 def launch(program: Path, *arguments: str, processes: int = 2, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +26,7 @@ def launch(program: Path, *arguments: str, processes: int = 2, **environment: st
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     with tempfile.TemporaryDirectory() as folder:
         return subprocess.run(
-            [*command, str(program), *arguments],
+            [*command, str(RUNNER), str(program), *arguments],
             cwd=folder,
             env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", **environment},
             capture_output=True,

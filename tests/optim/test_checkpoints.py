@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import torch_ipex_device as ipex
+from torch_ipex_device.optim import batches
 from torch_ipex_device.optim.front_end import master_of, set_master
 
 from .cases import CASES, DEVICES, FUSED, IDS, Make, assert_same, layer, masters, prepare, steps
@@ -69,6 +70,39 @@ def test_checkpoint_is_that_of_the_class_on_float32(make: Make, options: dict[st
     for a, b in zip(got["state"].values(), expected["state"].values(), strict=True):
         assert a.keys() == b.keys()
         assert_same([torch.as_tensor(v) for v in a.values()], [torch.as_tensor(v) for v in b.values()])
+
+
+class Unknown(torch.optim.SGD):
+    """No row of the table, so it steps on all parameters at once."""
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("make", [torch.optim.AdamW, Unknown, ipex.optim.Lamb])
+def test_state_is_listed_in_the_order_of_a_float32_model(
+    make: Make, grouped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is updated first: pieces of large parameters, full batches, parameters without masters, the rest."""
+    monkeypatch.setattr(batches, "_SIZE", 64)
+
+    def keys(dtype: torch.dtype | None) -> list[list[int]]:
+        nets = nn.ModuleList([nn.Linear(4, 4), nn.Linear(16, 16), nn.Linear(5, 5), nn.Linear(9, 9), nn.Linear(3, 3)])
+        parameters = list(nets.parameters())
+        groups = [{"params": parameters[:5]}, {"params": parameters[5:]}] if grouped else parameters
+        options = {"momentum": 0.9} if make is Unknown else {}
+        optimizer = prepare(make(groups, lr=0.01, **options), [*nets[:2], *nets[3:]], dtype=dtype)
+        found = []
+        for late in (2, 3, None):  # parameters that have no gradient yet
+            nets.zero_grad()
+            steps_with = [p for i, p in enumerate(parameters) if late is None or i % late]
+            for parameter in steps_with:
+                parameter.grad = torch.ones_like(parameter)
+            optimizer.step()
+            found.append(list(optimizer.state_dict()["state"]))
+        copied = copy.deepcopy(optimizer)
+        copied.load_state_dict(optimizer.state_dict())
+        return [*found, list(copied.state_dict()["state"])]
+
+    assert keys(torch.bfloat16) == keys(None)
 
 
 @pytest.mark.parametrize(("make", "options"), CASES, ids=IDS)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from torch_ipex_device.optim import prepared
+from torch_ipex_device.optim import batches
 from torch_ipex_device.optim.classes import CLASSES
-from torch_ipex_device.optim.front_end import master_of, masters_of
+from torch_ipex_device.optim.front_end import master_of
 from torch_ipex_device.optim.split_float import round_to_bfloat16
 
 from .cases import CASES, DEVICES, FUSED, IDS, Make, assert_same, layer, masters, prepare, steps
@@ -95,29 +95,15 @@ def test_an_optimizer_of_the_program_steps_on_all_parameters_at_once() -> None:
     assert_trained_alike(optimizer, net, train(ByTotalNorm, {}, "cpu", None)[0])
 
 
-@pytest.mark.parametrize("make", [torch.optim.AdamW, torch.optim.SGD])
+@pytest.mark.parametrize(("make", "options"), CASES, ids=IDS)
 @pytest.mark.parametrize("fuse", [False, True])
-def test_batches_of_parameters_make_no_difference(make: Make, fuse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, net = train(make, {"lr": 0.01}, "cpu", torch.bfloat16, fuse=fuse)
-    monkeypatch.setattr(prepared, "_BATCH", 1)
-    one_by_one, other = train(make, {"lr": 0.01}, "cpu", torch.bfloat16, fuse=fuse)
-    assert_same(masters(at_once, list(net.parameters())), masters(one_by_one, list(other.parameters())))
-
-
-def test_split_weights_have_float32_only_during_the_step_and_one_batch_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
+def test_batches_of_parameters_make_no_difference(
+    make: Make, options: dict[str, Any], fuse: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepared, "_BATCH", 1)
-    nets = nn.ModuleList([layer() for _ in range(3)])
-    optimizer = prepare(torch.optim.SGD(nets.parameters(), lr=0.1), [nets])
-    seen = []
-    masters = masters_of(optimizer)
-    read, write = type(masters).read, type(masters).write
-    monkeypatch.setattr(type(masters), "read", lambda *a: (seen.append(1), read(*a))[1])
-    monkeypatch.setattr(type(masters), "write", lambda *a: (seen.append(-1), write(*a))[1])
-    steps(optimizer, list(nets.parameters()), 1)
-    assert seen == [1, -1] * 6
-    assert {value.dtype for value in masters._stored.values()} == {torch.int16}
+    at_once, net = train(make, options, "cpu", torch.bfloat16, fuse=fuse)
+    monkeypatch.setattr(batches, "_SIZE", 35)  # the weight in one batch, the bias in another
+    one_by_one, other = train(make, options, "cpu", torch.bfloat16, fuse=fuse)
+    assert_same(masters(at_once, list(net.parameters())), masters(one_by_one, list(other.parameters())))
 
 
 def test_table_of_classes_is_complete() -> None:

@@ -80,18 +80,14 @@ def _before_load(
     state_dict: dict[str, Any],
     prefix: str,
     local_metadata: dict[str, Any],
-    strict: bool,
-    missing_keys: list[str],
-    unexpected_keys: list[str],
-    error_msgs: list[str],
+    *rest: Any,
 ) -> None:
     """Loads the batch norm, and takes its keys away from the identity."""
     folded: FoldedBatchNorm = vars(module)[_ATTRIBUTE]
     if (originals := originals_of(folded.layer)) is not None:
         originals.settle(folded.layer)
     metadata = {key: value for key, value in local_metadata.items() if key != "assign_to_params_buffers"}
-    arguments = (state_dict, prefix, metadata, strict, missing_keys, unexpected_keys, error_msgs)
-    folded.batch_norm._load_from_state_dict(*arguments)
+    folded.batch_norm._load_from_state_dict(state_dict, prefix, metadata, *rest)
     for key in [key for key in state_dict if key.startswith(prefix)]:
         del state_dict[key]
 

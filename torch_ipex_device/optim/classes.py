@@ -17,10 +17,12 @@ class OptimizerClass:
 
     Attributes:
         cls: the class. Its `step` may be called for some parameters after others, with the same result.
+        is_elementwise: whether its `step` may be called for some elements of a parameter after others, too.
         has_fused_kernel: whether its groups have an option `fused` that works on CPU.
     """
 
     cls: type[torch.optim.Optimizer]
+    is_elementwise: bool = False
     has_fused_kernel: bool = False
 
 
@@ -29,20 +31,20 @@ CLASSES: dict[type[torch.optim.Optimizer], OptimizerClass] = {
     for row in (
         OptimizerClass(Lamb),
         OptimizerClass(Lars),
-        OptimizerClass(SplitSGD),
-        OptimizerClass(torch.optim.ASGD),
-        OptimizerClass(torch.optim.Adadelta),
+        OptimizerClass(SplitSGD, is_elementwise=True),
+        OptimizerClass(torch.optim.ASGD, is_elementwise=True),
+        OptimizerClass(torch.optim.Adadelta, is_elementwise=True),
         OptimizerClass(torch.optim.Adafactor),
-        OptimizerClass(torch.optim.Adagrad, has_fused_kernel=True),
-        OptimizerClass(torch.optim.Adam, has_fused_kernel=True),
-        OptimizerClass(torch.optim.AdamW, has_fused_kernel=True),
-        OptimizerClass(torch.optim.Adamax),
+        OptimizerClass(torch.optim.Adagrad, is_elementwise=True, has_fused_kernel=True),
+        OptimizerClass(torch.optim.Adam, is_elementwise=True, has_fused_kernel=True),
+        OptimizerClass(torch.optim.AdamW, is_elementwise=True, has_fused_kernel=True),
+        OptimizerClass(torch.optim.Adamax, is_elementwise=True),
         OptimizerClass(torch.optim.Muon),
-        OptimizerClass(torch.optim.NAdam),
-        OptimizerClass(torch.optim.RAdam),
-        OptimizerClass(torch.optim.RMSprop),
-        OptimizerClass(torch.optim.Rprop),
-        OptimizerClass(torch.optim.SGD, has_fused_kernel=True),
+        OptimizerClass(torch.optim.NAdam, is_elementwise=True),
+        OptimizerClass(torch.optim.RAdam, is_elementwise=True),
+        OptimizerClass(torch.optim.RMSprop, is_elementwise=True),
+        OptimizerClass(torch.optim.Rprop, is_elementwise=True),
+        OptimizerClass(torch.optim.SGD, is_elementwise=True, has_fused_kernel=True),
         OptimizerClass(torch.optim.SparseAdam),
     )
 }

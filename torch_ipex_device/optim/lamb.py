@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .layerwise import LayerwiseOptimizer, norm, require
+from .layerwise import LayerwiseOptimizer, norm
+from .options import require, require_not_negative
 
 
 class Lamb(LayerwiseOptimizer):
@@ -49,8 +50,7 @@ class Lamb(LayerwiseOptimizer):
         weight_decay: float = 0,
         fused: bool = False,
     ) -> None:
-        for name, value in (("lr", lr), ("eps", eps), ("weight_decay", weight_decay)):
-            require("Lamb", name, value, value >= 0, "0 or more")
+        require_not_negative("Lamb", lr=lr, eps=eps, weight_decay=weight_decay)
         require("Lamb", "betas", betas, len(betas) == 2 and all(0 <= b < 1 for b in betas), "two numbers in [0, 1)")
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "fused": fused}
         super().__init__(params, defaults)

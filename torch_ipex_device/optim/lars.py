@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .layerwise import LayerwiseOptimizer, norm, require
+from .layerwise import LayerwiseOptimizer, norm
+from .options import require_not_negative
 
 
 class Lars(LayerwiseOptimizer):
@@ -50,8 +51,7 @@ class Lars(LayerwiseOptimizer):
         epsilon: float = 0.0,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "eeta": eeta, "weight_decay": weight_decay, "epsilon": epsilon}
-        for name, value in defaults.items():
-            require("Lars", name, value, value >= 0, "0 or more")
+        require_not_negative("Lars", **defaults)
         super().__init__(params, defaults)
 
     def _update(self, value: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:

@@ -71,12 +71,6 @@ class LayerwiseOptimizer(torch.optim.Optimizer):
             super().load_state_dict(state_dict)
 
 
-def require(where: str, name: str, value: object, is_accepted: bool, accepted: str) -> None:
-    """Raises E103 unless `is_accepted`."""
-    if not is_accepted:
-        raise error("E103", where, f"got {name}={value!r}; accepted: {accepted}")
-
-
 def norm(value: Tensor) -> float:
     """Returns the Euclidean norm. Rows first: one sum of many million squares in float32 is wrong in its third digit."""
     rows = torch.linalg.vector_norm(value, dim=tuple(range(1, value.dim()))) if value.dim() > 1 else value

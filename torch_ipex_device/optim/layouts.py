@@ -18,6 +18,11 @@ def laid_out_as(tensor: Tensor, like: Tensor) -> Tensor:
     return torch.empty_like(like, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
 
 
-def flat(tensor: Tensor) -> Tensor:
-    """Returns a dense tensor as one row, in the order of memory."""
-    return tensor.as_strided((tensor.numel(),), (1,))
+def stretch(tensor: Tensor, place: slice) -> Tensor:
+    """Returns some elements of a dense tensor, counted in the order of memory, as one row."""
+    return tensor.as_strided((place.stop - place.start,), (1,), tensor.storage_offset() + place.start)
+
+
+def float32_like(tensor: Tensor) -> Tensor:
+    """Returns new memory of the shape of `tensor`, uninitialised, with its strides where these are dense."""
+    return torch.empty_like(tensor, dtype=torch.float32, requires_grad=False)

@@ -2,14 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .split_float import cat_bfloat16_float, round_to_bfloat16, split_float_bfloat16, split_into
+from .layouts import float32_like, is_dense, stretch
+from .split_float import cat_into, round_to_bfloat16, split_float_bfloat16, split_into
 
 _LOW = (torch.bfloat16, torch.float16)
+
+
+class Master:
+    """The float32 values of one parameter, or of a stretch of it.
+
+    Attributes:
+        low: the values of the model, bfloat16 or float16.
+        stored: what is kept beside them: float32 values, or 16 more bits (int16).
+    """
+
+    def __init__(self, low: Tensor, stored: Tensor) -> None:
+        self.low, self.stored = low, stored
+
+    def read(self, make: Callable[[Tensor], Tensor] = float32_like) -> Tensor:
+        """Returns the values, exactly.
+
+        Args:
+            make: gives the memory for values that are not there as float32: a tensor of that dtype, shaped as its argument.
+
+        Returns:
+            float32, shape and strides of the parameter. May share memory with the master: not to be written.
+        """
+        low, stored = self.low, self.stored
+        if stored.dtype == torch.int16:
+            value = make(low)
+            cat_into(low, stored, value)
+            return value
+        rounded = _rounded(stored, low.dtype)
+        if not torch.equal(rounded, low):
+            stored.copy_(torch.where(rounded == low, stored, low.float()))
+        return stored
+
+    def write(self, value: Tensor) -> None:
+        """Sets the values.
+
+        Args:
+            value: of the same shape; other dtypes are converted to float32.
+        """
+        low, stored = self.low, self.stored
+        value = value.detach().to(low.device, torch.float32)
+        if stored.dtype == torch.float32 and stored.data_ptr() != value.data_ptr():
+            stored.copy_(value)
+        if low.dtype == torch.bfloat16:
+            split_into(value, low, stored if stored.dtype == torch.int16 else None)
+        else:
+            low.copy_(value)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the values fill a stretch of memory, and what is kept beside them lies as they do."""
+        return self.stored.stride() == self.low.stride() and is_dense(self.low)
+
+    def stretch(self, place: slice) -> Master:
+        """Returns some elements of a dense master, counted in the order of memory."""
+        return Master(stretch(self.low, place), stretch(self.stored, place))
 
 
 class MasterWeights:
@@ -72,7 +129,11 @@ class MasterWeights:
         if grad is not None:
             parameter.grad = grad.to(parameter.grad_dtype)
 
-    @torch.no_grad()
+    def of(self, parameter: Tensor) -> Master | None:
+        """Returns the master of a parameter, or None if it has none."""
+        stored = self._find(parameter)
+        return None if stored is None else Master(parameter.detach(), stored)
+
     def read(self, parameter: Tensor) -> Tensor:
         """Returns the float32 values of a parameter, exactly.
 
@@ -82,17 +143,9 @@ class MasterWeights:
         Returns:
             float32, shape and strides of the parameter. May share memory with the master: not to be written.
         """
-        low, stored = parameter.detach(), self._find(parameter)
-        if stored is None:
-            return low.float()
-        if stored.dtype == torch.int16:
-            return cat_bfloat16_float(low, stored)
-        rounded = _rounded(stored, low.dtype)
-        if not torch.equal(rounded, low):
-            stored.copy_(torch.where(rounded == low, stored, low.float()))
-        return stored
+        master = self.of(parameter)
+        return parameter.detach().float() if master is None else master.read()
 
-    @torch.no_grad()
     def write(self, parameter: Tensor, value: Tensor) -> None:
         """Sets the values of a parameter and its master.
 
@@ -100,13 +153,11 @@ class MasterWeights:
             parameter: any floating point one.
             value: of the same shape; other dtypes are converted to float32.
         """
-        value, stored = value.detach().to(parameter.device, torch.float32), self._find(parameter)
-        if stored is not None and stored.dtype == torch.float32 and stored.data_ptr() != value.data_ptr():
-            stored.copy_(value)
-        if stored is not None and parameter.dtype == torch.bfloat16:
-            split_into(value, parameter.detach(), stored if stored.dtype == torch.int16 else None)
+        master = self.of(parameter)
+        if master is None:
+            parameter.detach().copy_(value.detach())
         else:
-            parameter.copy_(value)
+            master.write(value)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

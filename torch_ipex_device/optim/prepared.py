@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, ClassVar, cast, overload
 
 import torch
-from torch import Tensor
 
+from .batches import batches_of, scratch_for
 from .classes import CLASSES
 from .float32_state import loading_as_float32
-from .layouts import is_dense
 from .master_weights import MasterWeights
-from .stand_ins import StandIns
-
-# So many float32 masters, or one parameter, are there at a time beside what the optimizer keeps: 4 MB. More is slower, too:
-# memory is given back to the system and asked for again at every step.
-_BATCH = 2**20
+from .stand_ins import StandIns, stand_in_of
 
 _prepared: dict[type[torch.optim.Optimizer], type[PreparedOptimizer]] = {}
 
@@ -46,25 +41,40 @@ class PreparedOptimizer(torch.optim.Optimizer):
         Returns:
             What `closure` returned.
         """
-        if self._ipex_class not in CLASSES:
-            return self._step_at_once(closure)
+        known = len(self.state)
+        try:
+            return (self._step_in_batches if self._ipex_class in CLASSES else self._step_at_once)(closure)
+        finally:
+            self._sort_state(known)
+
+    def _step_in_batches(self, closure: Callable[[], float] | None) -> float | None:
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        step, groups = _plain_step(self._ipex_class), self.param_groups
+        step, groups, row = _plain_step(self._ipex_class), self.param_groups, CLASSES[self._ipex_class]
+        batches = [
+            batch
+            for group in groups
+            for batch in batches_of(group, self._ipex_masters, self.state, row, self._ipex_fuse)
+        ]
+        scratch = scratch_for(batches)
         try:
-            for group in groups:
-                self.param_groups = [group]
-                for parameters, fuse in self._batches(group):
-                    with StandIns(self, self._ipex_masters, group, parameters, fuse):
-                        step(self)
+            for batch in batches:
+                self.param_groups = [batch.group]
+                with StandIns(self, batch.group, batch.members, batch.fuse, scratch):
+                    step(self)
         finally:
             self.param_groups = groups
         return loss
 
     def _step_at_once(self, closure: Callable[[], float] | None) -> float | None:
-        groups = [StandIns(self, self._ipex_masters, group, group["params"], False) for group in self.param_groups]
+        groups = [
+            StandIns(
+                self, group, [stand_in_of(each, self._ipex_masters.of(each)) for each in group["params"]], False, None
+            )
+            for group in self.param_groups
+        ]
         inside = ExitStack()
 
         def enter() -> None:
@@ -83,24 +93,13 @@ class PreparedOptimizer(torch.optim.Optimizer):
             enter()
             return _plain_step(self._ipex_class)(self, None if closure is None else evaluate)
 
-    def _batches(self, group: dict[str, Any]) -> Iterator[tuple[list[Tensor], bool]]:
-        """Yields the parameters that have a gradient, some at a time, and whether the fused kernel can update them."""
-        is_open = group.get("fused") is None and not group.get("foreach") and not group.get("differentiable")
-        may_fuse = bool(group.get("fused")) or (self._ipex_fuse and is_open)
-        batches: dict[tuple[bool, ...], list[Tensor]] = {}
-        for parameter in group["params"]:
-            if parameter.grad is None:
-                continue
-            has_master = parameter in self._ipex_masters
-            fuse = may_fuse and _can_fuse(parameter, has_master)
-            # The fused SGD takes either all momentum buffers or none.
-            is_fresh = self.state.get(parameter, {}).get("momentum_buffer") is None
-            batch = batches.setdefault((has_master, fuse, is_fresh), [])
-            batch.append(parameter)
-            if has_master and sum(member.numel() for member in batch) >= _BATCH:
-                yield batches.pop((has_master, fuse, is_fresh)), fuse
-        for (_, fuse, _), batch in batches.items():
-            yield batch, fuse
+    def _sort_state(self, known: int) -> None:
+        """Brings entries after the first `known` ones into the order in which a step of all parameters makes them."""
+        made = set(list(self.state)[known:])
+        for group in self.param_groups if len(made) > 1 else ():
+            for parameter in group["params"]:
+                if parameter in made:
+                    self.state[parameter] = self.state.pop(parameter)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Loads what `state_dict()` of this optimizer gave, or of the program's class on a float32 model.
@@ -119,13 +118,6 @@ class PreparedOptimizer(torch.optim.Optimizer):
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         return _blank, (self._ipex_class,), self.__getstate__()
-
-
-def _can_fuse(parameter: Tensor, has_master: bool) -> bool:
-    assert parameter.grad is not None
-    if parameter.grad.layout != torch.strided:
-        return False
-    return has_master or (is_dense(parameter) and parameter.dtype in (torch.float32, torch.float64))
 
 
 def _plain_step(cls: type[torch.optim.Optimizer]) -> Callable[..., float | None]:

@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from torch_ipex_device.core.errors import error
 
-from .layouts import flat, is_dense, laid_out_as
-
-# The 32 bits of a float32 number are those of a bfloat16 number, times 2**16, plus a difference that 16 bits hold:
-#
-#   1.00390625 + 2**-20     0x3f808008 = 0x3f81 * 2**16 - 0x7ff8     top = 1.0078125, bits = -0x7ff8
-#
-# Halves round away from zero. To even, the difference of a half would be 0x8000 or -0x8000, one value too many.
-_NAN = 0x7FC0
-
-# Half a megabyte of float32 stays in the cache from one operator to the next.
-_BLOCK = 2**17
-
 
 def split_into(tensor: Tensor, top: Tensor, bits: Tensor | None) -> None:
     """Writes the nearest bfloat16 numbers of float32 `tensor` into `top` and, unless None, the difference into `bits`."""
-    if not is_dense(top):
-        dense = torch.empty_like(top)
-        split_into(tensor, dense, bits)
-        top.copy_(dense)
-        return
-    tensor = laid_out_as(tensor, top)
-    difference = None if bits is None else laid_out_as(bits, top)
-    sources = flat(tensor).split(_BLOCK)
-    tops = flat(top).view(torch.int16).split(_BLOCK)
-    differences = (None,) * len(tops) if difference is None else flat(difference).split(_BLOCK)
-    whole, total = torch.empty_like(sources[0], dtype=torch.int32), 0.0
-    for source, high, low in zip(sources, tops, differences, strict=True):
-        pattern = source.view(torch.int32)
-        high.copy_(torch.add(pattern, 0x8000, out=whole[: pattern.numel()]).bitwise_right_shift_(16))
-        if low is not None:
-            low.copy_(pattern)  # the lower 16 bits, which are the difference as int16 reads them
-        total += float(source.sum())
-    if bits is not None and difference is not None and difference is not bits:
-        bits.copy_(difference)
-    if not math.isfinite(total):
-        top.view(torch.int16).masked_fill_(tensor.isnan(), _NAN)
+    torch.ops.torch_ipex.split_float(tensor, top, bits)
+
+
+def cat_into(top: Tensor, bits: Tensor, value: Tensor) -> None:
+    """Writes the float32 numbers of `top` and `bits` into `value`."""
+    torch.ops.torch_ipex.cat_float(top, bits, value)
 
 
 def round_to_bfloat16(tensor: Tensor) -> Tensor:
@@ -112,13 +83,5 @@ def cat_bfloat16_float(top: Tensor, bits: Tensor) -> Tensor:
         raise error("E103", "cat_bfloat16_float", f"got bits of {list(bits.shape)}; accepted: {list(top.shape)}")
     top = top.detach()
     value = torch.empty_like(top, dtype=torch.float32)
-    tops = flat(laid_out_as(top, value)).view(torch.int16).split(_BLOCK)
-    differences = flat(laid_out_as(bits, value)).split(_BLOCK)
-    whole, total = torch.empty_like(tops[0], dtype=torch.int32), 0.0
-    for joined, high, low in zip(flat(value).split(_BLOCK), tops, differences, strict=True):
-        joined.view(torch.int32).copy_(low).add_(whole[: high.numel()].copy_(high), alpha=2**16)
-        total += float(joined.sum())
-    if not math.isfinite(total):
-        # Zero less a difference is the pattern of a NaN. No split gives that, but `weight.zero_()` between two steps does.
-        value = torch.where(value.isnan() & ~top.isnan(), top.float(), value)
+    cat_into(top, bits, value)
     return value

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from torch_ipex_device.core.errors import error
 
+from .options import require_not_negative
 from .split_float import cat_bfloat16_float, split_into
 
 _KEY = "low_bits"
@@ -50,9 +51,7 @@ class SplitSGD(torch.optim.Optimizer):
         weight_decay: float = 0,
         nesterov: bool = False,
     ) -> None:
-        for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
-            if not value >= 0:
-                raise error("E103", "SplitSGD", f"got {name}={value!r}; accepted: 0 or more")
+        require_not_negative("SplitSGD", lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum == 0 or dampening != 0):
             raise error("E103", "SplitSGD", "got nesterov=True; accepted with a momentum and without dampening")
         defaults = {
