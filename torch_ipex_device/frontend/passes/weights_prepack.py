@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import torch
 from torch import nn
 
 from torch_ipex_device.frontend import folded_convolution
@@ -25,22 +26,27 @@ def run(model: nn.Module) -> None:
     Args:
         model: the model, on CPU. Layers whose weight something else computes (`weight_norm`, parametrizations) stay.
     """
-    for module in model.modules():
-        if type(module) in _CLASSES and has_weight(module):
-            module.__class__ = _CLASSES[type(module)]
-    _own_memory(model)
+    replaced = [module for module in model.modules() if type(module) in _CLASSES and has_weight(module)]
+    for module in replaced:
+        module.__class__ = _CLASSES[type(module)]
+    _own_memory(model, [module._parameters["weight"] for module in replaced])
 
 
-def _own_memory(model: nn.Module) -> None:
+def _own_memory(model: nn.Module, weights: list[nn.Parameter | None]) -> None:
     """Copies weights out of mapped files, where packed copies cannot belong to the memory of the weight.
 
-    `safetensors` and `torch.load(mmap=True)` give such weights. Those that lie in the same memory, or in memory that is shared
-    with other processes, stay.
+    `safetensors` and `torch.load(mmap=True)` give such weights. Those that lie in the same memory as another parameter, or in
+    memory that is shared with other processes, stay.
     """
-    weights = {id(each): each for module in model.modules() if (each := module._parameters.get("weight")) is not None}
-    users = Counter(weight.data_ptr() for weight in weights.values())
-    for weight in weights.values():
-        storage = weight.untyped_storage()
-        is_foreign = weight.is_cpu and not (storage.resizable() or storage.is_shared())
-        if is_foreign and users[weight.data_ptr()] == 1:
+    mapped = [weight for weight in weights if weight is not None and weight.is_cpu and _is_mapped(weight)]
+    if not mapped:
+        return
+    users = Counter(each.data_ptr() for each in model.parameters() if each.layout is torch.strided)
+    for weight in mapped:
+        if users[weight.data_ptr()] == 1:
             weight.data = weight.detach().clone()
+
+
+def _is_mapped(weight: nn.Parameter) -> bool:
+    storage = weight.untyped_storage()
+    return not (storage.resizable() or storage.is_shared())
