@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import torch
@@ -10,10 +11,12 @@ from torch._inductor.codegen.common import register_backend_for_device, register
 from torch._inductor.codegen.cpp import CppScheduling
 from torch._inductor.codegen.cpu_device_op_overrides import CpuDeviceOpOverrides
 from torch._inductor.codegen.wrapper import PythonWrapperCodegen, SubgraphPythonWrapperCodegen
+from torch._inductor.virtualized import V
 
-from . import device_interface
+from . import device_interface, like_cpu
 
 _READ = "_ipex_read"
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class _Calls:
@@ -22,9 +25,18 @@ class _Calls:
     def _generate_kernel_call_helper(
         self, kernel_name: str, call_args: list[str], *, device: Any = None, arg_types: Any = None, **options: Any
     ) -> None:
-        """Writes a call. What a kernel only reads is given as an alias: a pointer would drop packed weights."""
+        """Writes a call. A kernel reads the inputs of the program as aliases: a pointer would drop packed weights."""
+        inputs = {*V.graph.graph_inputs, *V.graph.constants}
+
+        def is_only_read(argument: str, kind: Any) -> bool:
+            return (
+                str(kind).startswith("const ")
+                and str(kind).endswith("*")
+                and not inputs.isdisjoint(_NAME.findall(argument))
+            )
+
         read = [
-            f"{_READ}({argument})" if str(kind).startswith("const ") and str(kind).endswith("*") else argument
+            f"{_READ}({argument})" if is_only_read(argument, kind) else argument
             for argument, kind in zip(call_args, arg_types or [""] * len(call_args), strict=True)
         ]
         super()._generate_kernel_call_helper(  # type: ignore[misc]
@@ -62,5 +74,6 @@ class _Overrides(CpuDeviceOpOverrides):
 def register() -> None:
     """Makes the device known to Dynamo and to TorchInductor, once."""
     device_interface.register()
+    like_cpu.register()
     register_device_op_overrides("ipex", _Overrides())
     register_backend_for_device("ipex", CppScheduling, Wrapper)

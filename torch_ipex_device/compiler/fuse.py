@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from .batch_norm import factor
 from .functions import Norm, addend, arguments, batch_norm, convolution, function, mutates, unary, value_of
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -43,6 +44,8 @@ def fuse(graph_module: fx.GraphModule, trains: bool) -> int:
             _grow(head, places, barriers)
         _replace(graph, head)
         count += 1
+    if not trains:
+        factor(graph)
     graph.lint()
     graph_module.recompile()
     return count

@@ -17,12 +17,7 @@ from .inductor import compile_fused
 Compiled = Callable[..., Any]
 
 # TorchInductor asks devices that it does not know for what CUDA has. Random numbers are those of the eager program.
-_SETTINGS = {
-    "cuda_backend": "cpp",
-    "fallback_random": True,
-    "loop_ordering_after_fusion": False,
-    "loop_reindexing_after_fusion": False,
-}
+_SETTINGS = {"cuda_backend": "cpp", "fallback_random": True, "size_asserts": False}
 
 
 def is_on_device(graph_module: fx.GraphModule) -> bool:
@@ -52,12 +47,12 @@ def compile_graph(
     """
     from torch._inductor import config
 
-    from . import codegen
+    from . import codegen, like_cpu
 
     if settings.get("cpp_wrapper", config.cpp_wrapper):
         raise error("E104", "torch.compile", "got cpp_wrapper=True; accepted for ipex tensors: the Python wrapper")
     codegen.register()
-    with_settings = functools.partial(compile_with, config_patches={**_SETTINGS, **settings})
+    with_settings = functools.partial(compile_with, config_patches={**_SETTINGS, **like_cpu.SETTINGS, **settings})
     compiled = compile_fused(graph_module, example_inputs, with_settings)
     eager = graph_module.forward
 
