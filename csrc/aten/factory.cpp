@@ -1,11 +1,8 @@
 // Creation of ipex tensors, and resizing and re-seating of their storages.
 #include <ATen/EmptyTensor.h>
 #include <ATen/native/Resize.h>
-#include <ATen/ops/_lazy_clone_native.h>
-#include <ATen/ops/clone.h>
 #include <ATen/ops/resize_native.h>
 #include <ATen/ops/set_native.h>
-#include <c10/core/impl/COW.h>
 
 #include "core/device.h"
 #include "device/allocator.h"
@@ -73,18 +70,13 @@ Tensor empty_strided(
 
 const Tensor& resize_(const Tensor& self, c10::IntArrayRef size, std::optional<at::MemoryFormat> memory_format) {
   write_bytes(*self.storage().unsafeGetStorageImpl()); // growing copies the bytes, so they must be plain
-  return at::native::resize_(self, size, memory_format);
-}
-
-// Copy-on-write takes the storage's own memory over, so that must be plain, unwatched and allocated here.
-Tensor lazy_clone(const Tensor& self) {
-  c10::StorageImpl& storage = *self.storage().unsafeGetStorageImpl();
-  if (!c10::impl::cow::is_cow_data_ptr(storage._mutable_data_ptr_no_checks())) {
-    storage.mutable_data(); // and nobody watches them any more
-    if (!c10::impl::cow::has_simple_data_ptr(storage))
-      return self.clone();
+  const c10::DimVector sizes(self.sizes()), strides(self.strides());
+  try {
+    return at::native::resize_(self, size, memory_format);
+  } catch (...) { // PyTorch sets the sizes before it asks for the memory: they would reach beyond it
+    self.unsafeGetTensorImpl()->set_sizes_and_strides(sizes, strides);
+    throw;
   }
-  return at::native::_lazy_clone(self);
 }
 
 void check_storage(const char* op, const Tensor& self, const at::Storage& source) {
@@ -126,7 +118,6 @@ Tensor& set_empty(Tensor& self) {
 }
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("_lazy_clone", TORCH_FN(lazy_clone));
   m.impl("empty.memory_format", TORCH_FN(empty_memory_format));
   m.impl("empty_strided", TORCH_FN(empty_strided));
   m.impl("resize_", TORCH_FN(resize_));

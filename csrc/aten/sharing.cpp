@@ -1,8 +1,7 @@
-// Moving storages into shared memory, through PyTorch's own file-descriptor allocator.
+// Moving storages of ipex tensors into memory that a CPU storage owns: PyTorch's shared memory, of either strategy.
 #include "aten/sharing.h"
 
 #include <ATen/MapAllocator.h>
-#include <ATen/StorageUtils.h>
 
 #include <cstring>
 
@@ -13,12 +12,6 @@
 namespace ipex {
 
 namespace {
-
-// The mapping that holds the bytes of a storage, also when the storage is an alias of a CPU storage that owns it.
-at::MapAllocator* mapping_of(c10::StorageImpl& storage) {
-  c10::StorageImpl* owner = aliased_storage(storage);
-  return at::MapAllocator::fromDataPtr((owner ? *owner : storage)._mutable_data_ptr_no_checks());
-}
 
 c10::StorageImpl& shareable_storage(const at::Tensor& tensor) {
   IPEX_CHECK(
@@ -35,29 +28,38 @@ c10::StorageImpl& shareable_storage(const at::Tensor& tensor) {
 
 } // namespace
 
-SharedMemory share_storage(const at::Tensor& tensor) {
-  c10::StorageImpl& storage = shareable_storage(tensor);
-  if (mapping_of(storage) == nullptr) {
-    IPEX_CHECK(
-        aliased_storage(storage) == nullptr,
-        E204,
-        "share_memory_",
-        "got a tensor that is an alias of another library's or the CPU's memory; accepted: a tensor with memory of its "
-        "own, for example tensor.clone()");
-    const void* bytes = write_bytes(storage);
-    const c10::Storage shared = at::new_shm_fd_storage(storage.nbytes());
-    c10::DataPtr memory = shared.unsafeGetStorageImpl()->set_data_ptr(c10::DataPtr(nullptr, kCpu));
-    if (storage.nbytes() != 0)
-      std::memcpy(memory.get(), bytes, storage.nbytes());
-    memory.unsafe_set_device(kDevice);
-    storage.set_data_ptr_noswap(std::move(memory));
-    storage.set_resizable(false); // as PyTorch does for CPU storages in shared memory
-  }
-  return {mapping_of(storage)->fd(), static_cast<int64_t>(storage.nbytes())};
+std::optional<at::Tensor> owner_of_memory(const at::Tensor& tensor) {
+  c10::StorageImpl* owner = aliased_storage(shareable_storage(tensor));
+  if (owner == nullptr || !owner->device().is_cpu())
+    return std::nullopt;
+  return at::empty({0}, at::kByte).set_(c10::Storage(c10::intrusive_ptr<c10::StorageImpl>::reclaim_copy(owner)));
 }
 
-bool is_shared(const at::Tensor& tensor) {
-  return mapping_of(shareable_storage(tensor)) != nullptr;
+void move_memory(const at::Tensor& tensor, const at::Tensor& target) {
+  c10::StorageImpl& storage = shareable_storage(tensor);
+  IPEX_CHECK(
+      aliased_storage(storage) == nullptr,
+      E204,
+      "share_memory_",
+      "got a tensor that is an alias of another library's or the CPU's memory; accepted: a tensor with memory of its "
+      "own, for example tensor.clone()");
+  TORCH_INTERNAL_ASSERT(target.device().is_cpu() && target.storage().nbytes() == storage.nbytes());
+  const void* bytes = write_bytes(storage);
+  IPEX_CHECK(
+      !has_cpu_alias(storage),
+      E204,
+      "share_memory_",
+      "got a tensor whose memory a CPU tensor or another library sees (as_cpu, DLPack), which would be left behind; "
+      "accepted: a tensor without aliases, for example tensor.clone()");
+  std::memcpy(target.storage().mutable_data(), bytes, storage.nbytes());
+  const at::Tensor shell = from_cpu(target);
+  storage.set_data_ptr_noswap(shell.storage().unsafeGetStorageImpl()->set_data_ptr(c10::DataPtr(nullptr, kDevice)));
+  storage.set_resizable(false); // as PyTorch does for CPU storages in shared memory
+}
+
+bool has_descriptor(const at::Tensor& owner) {
+  return at::MapAllocator::fromDataPtr(owner.storage().unsafeGetStorageImpl()->_mutable_data_ptr_no_checks()) !=
+      nullptr;
 }
 
 } // namespace ipex

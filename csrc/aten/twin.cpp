@@ -8,6 +8,11 @@
 #include <ATen/quantized/QTensorImpl.h>
 #include <c10/core/CPUAllocator.h>
 
+#include <pthread.h>
+
+#include <mutex>
+#include <unordered_map>
+
 #include "core/device.h"
 #include "device/allocator.h"
 #include "forms/block.h"
@@ -29,11 +34,51 @@ void release_storage(void* context) {
   c10::raw::intrusive_ptr::decref(static_cast<StorageImpl*>(context));
 }
 
+// Counts the CPU aliases of storages without a header (forms/block.h). Such storages are small, or not ours.
+class AliasCounts {
+ public:
+  void add(const StorageImpl* storage) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[storage];
+  }
+
+  void remove(const StorageImpl* storage) {
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(storage);
+    if (found != counts_.end() && --found->second == 0)
+      counts_.erase(found);
+  }
+
+  bool has(const StorageImpl* storage) {
+    const std::lock_guard lock(mutex_);
+    return counts_.contains(storage);
+  }
+
+  std::mutex& mutex() {
+    return mutex_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<const StorageImpl*, int64_t> counts_;
+};
+
+AliasCounts& alias_counts() {
+  static AliasCounts* counts = [] {
+    static auto* made = new AliasCounts(); // never destroyed: aliases may die while the program ends
+    pthread_atfork([] { made->mutex().lock(); }, [] { made->mutex().unlock(); }, [] { made->mutex().unlock(); });
+    return made;
+  }();
+  return *counts;
+}
+
 // The same for aliases that users hold: while one lives its owner keeps no packed copies.
 void release_counted_storage(void* context) {
   auto* storage = static_cast<StorageImpl*>(context);
   if (forms::Block* block = forms::block_of(storage->data_ptr()))
     block->aliases.fetch_sub(1, std::memory_order_release);
+  else
+    alias_counts().remove(storage);
   release_storage(storage);
 }
 
@@ -344,11 +389,20 @@ Tensor as_cpu(const Tensor& tensor) {
       "as_cpu",
       "got a tensor that is sparse, nested or quantized; accepted: a strided tensor, for example its values()");
   c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
+  write_bytes(*storage); // nothing is counted if that fails
   if (forms::Block* block = forms::block_of(storage->data_ptr()))
-    block->aliases.fetch_add(1, std::memory_order_acq_rel); // before the caches are dropped: none can come back
+    block->aliases.fetch_add(1, std::memory_order_acq_rel);
+  else
+    alias_counts().add(storage);
+  // Again: what came back before it was counted is dropped, and nothing comes back now.
   auto twin = alias(storage, write_bytes(*storage), kCpu, c10::GetCPUAllocator(), &release_counted_storage);
   twin->set_resizable(false); // the alias must not leave the memory that it is an alias of
   return remake_strided(tensor, c10::Storage(std::move(twin)), to_cpu(tensor.key_set()));
+}
+
+bool has_cpu_alias(StorageImpl& storage) {
+  const forms::Block* block = forms::block_of(storage.data_ptr());
+  return block ? block->aliases.load(std::memory_order_acquire) > 0 : alias_counts().has(&storage);
 }
 
 namespace {

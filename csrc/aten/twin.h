@@ -75,6 +75,9 @@ c10::StorageImpl* aliased_storage(c10::StorageImpl& storage);
 // A CPU tensor over the memory of an ipex tensor, for as long as the user likes. Strided tensors only (E104).
 IPEX_API at::Tensor as_cpu(const at::Tensor& tensor);
 
+// Whether a CPU tensor of as_cpu, or a foreign library that got one, sees the memory of the ipex `storage` now.
+bool has_cpu_alias(c10::StorageImpl& storage);
+
 // An ipex tensor over the memory of a CPU tensor, which it keeps alive. Strided tensors only (E104).
 IPEX_API at::Tensor from_cpu(const at::Tensor& tensor);
 

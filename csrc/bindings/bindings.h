@@ -9,6 +9,7 @@ void init_amp(pybind11::module_& module);
 void init_build(pybind11::module_& module);
 void init_device(pybind11::module_& module);
 void init_distributed(pybind11::module_& module);
+void init_faults(pybind11::module_& module);
 void init_fusion(pybind11::module_& module);
 void init_int8(pybind11::module_& module);
 void init_onednn(pybind11::module_& module);

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_C, module) {
   init_build(module);
   init_device(module);
   init_distributed(module);
+  init_faults(module);
   init_fusion(module);
   init_int8(module);
   init_onednn(module);

@@ -75,14 +75,10 @@ void init_tensor(py::module_& module) {
   });
   module.def("reset_form_statistics", &forms::reset_form_statistics);
   module.def("is_on_device", &is_on_device, py::arg("objects"));
-  module.def("is_shared", &is_shared, py::arg("tensor"));
+  module.def("owner_of_memory", &owner_of_memory, py::arg("tensor"));
   module.def(
-      "share_storage_",
-      [](const at::Tensor& tensor) {
-        const SharedMemory memory = share_storage(tensor);
-        return std::pair{memory.fd, memory.nbytes};
-      },
-      py::arg("tensor"));
+      "move_memory_", &move_memory, py::arg("tensor"), py::arg("target"), py::call_guard<py::gil_scoped_release>());
+  module.def("has_descriptor", &has_descriptor, py::arg("owner"));
 }
 
 } // namespace ipex::bindings

@@ -9,13 +9,19 @@
 #include <algorithm>
 #include <mutex>
 
+#include "core/faults.h"
 #include "core/memory_spans.h"
 
 namespace ipex {
 
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t kSmallest =
+    SIZE_MAX; // all from malloc, where AddressSanitizer sees the bounds and the release of each
+#else
 constexpr size_t kSmallest = 4096; // below it malloc has its own caches
+#endif
 // Free resident bytes beyond what was alive at once, for rounding and holes: these, or this share of it. Holes take
 // about as much in every step of a program, so giving them back only costs the faults of touching them again (MobileNetV3
 // with 16 images: 130 ms with a quarter, 90 with a half); the limit is for programs whose steps differ.
@@ -114,6 +120,7 @@ Pool& pool() {
 } // namespace
 
 void* acquire_chunk(size_t bytes) {
+  TORCH_CHECK(!faults::strikes(faults::Site::kAllocation), "no memory for ", bytes, " bytes, on purpose");
   return bytes < kSmallest ? c10::alloc_cpu(bytes) : pool().acquire(bytes);
 }
 

@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "core/device.h"
+#include "core/faults.h"
 #include "core/memory_statistics.h"
 
 namespace ipex {
@@ -78,8 +79,8 @@ class PinnedAllocator final : public at::HostAllocator {
       return {nullptr, nullptr, &release, kCpu};
     const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     const size_t size = (nbytes + page - 1) / page * page;
-    void* data =
-        size < nbytes ? MAP_FAILED : mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const bool refused = size < nbytes || faults::strikes(faults::Site::kAllocation);
+    void* data = refused ? MAP_FAILED : mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) {
       statistics().out_of_memory.fetch_add(1, std::memory_order_relaxed);
       raise(ErrorCode::E201, "pin_memory", c10::str("tried to allocate ", nbytes, " bytes of pinned memory"));

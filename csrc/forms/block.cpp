@@ -5,6 +5,8 @@
 #include <c10/core/impl/alloc_cpu.h>
 #include <malloc.h>
 
+#include <atomic>
+
 #include "core/device.h"
 #include "core/host_memory.h"
 #include "core/memory_pool.h"
@@ -60,6 +62,28 @@ void release_small(void* data) {
   c10::free_cpu(data);
 }
 
+// Memory for a block with `nbytes` bytes of values.
+void* acquire(size_t nbytes) {
+  try {
+    return acquire_chunk(nbytes + sizeof(Block)); // its only way to report exhaustion is to throw
+  } catch (const c10::Error&) {
+    statistics().out_of_memory.fetch_add(1, std::memory_order_relaxed);
+    const auto current = statistics().bytes.current();
+    c10::reportOutOfMemoryToProfiler(static_cast<int64_t>(nbytes), current, current, kDevice);
+    raise(
+        ErrorCode::E201,
+        "allocate",
+        c10::str(
+            "tried to allocate ",
+            nbytes,
+            " bytes; ",
+            current,
+            " bytes are allocated on ipex, ",
+            meminfo("MemAvailable"),
+            " bytes are available on this machine"));
+  }
+}
+
 c10::DataPtr make_block(void* memory, size_t nbytes) {
   auto* block = new (memory) Block();
   block->data = block + 1;
@@ -79,30 +103,11 @@ MemoryStatistics& statistics() {
 c10::DataPtr allocate(size_t nbytes) {
   if (nbytes == 0)
     return {nullptr, nullptr, &release_own, kDevice};
-  void* memory = nullptr;
-  try {
-    memory = acquire_chunk(nbytes + sizeof(Block)); // its only way to report exhaustion is to throw
-  } catch (const c10::Error&) {
-    statistics().out_of_memory.fetch_add(1, std::memory_order_relaxed);
-    const auto current = statistics().bytes.current();
-    c10::reportOutOfMemoryToProfiler(static_cast<int64_t>(nbytes), current, current, kDevice);
-    raise(
-        ErrorCode::E201,
-        "allocate",
-        c10::str(
-            "tried to allocate ",
-            nbytes,
-            " bytes; ",
-            current,
-            " bytes are allocated on ipex, ",
-            meminfo("MemAvailable"),
-            " bytes are available on this machine"));
-  }
-  return make_block(memory, nbytes);
+  return make_block(acquire(nbytes), nbytes);
 }
 
 c10::DataPtr allocate_header() {
-  return make_block(acquire_chunk(sizeof(Block)), 0);
+  return make_block(acquire(0), 0);
 }
 
 void release_own(void* data) {
@@ -137,11 +142,20 @@ void adopt(c10::DataPtr& data) {
   count_allocation(bytes, size);
 }
 
+// Form::reseat may write `data` meanwhile, word by word: adopted memory then has no context for a moment.
 Block* block_of(const c10::DataPtr& data) {
-  const c10::DeleterFnPtr deleter = data.get_deleter();
-  if (C10_LIKELY(deleter == &release_own))
-    return data.get() ? own_block(data.get()) : nullptr;
-  return deleter == &release_adopted ? static_cast<Block*>(data.get_context()) : nullptr;
+  constexpr int kTries = 1 << 16; // it has none for good where somebody moved it away
+  for (int tries = 0; tries < kTries; ++tries) {
+    const c10::DeleterFnPtr deleter = data.get_deleter();
+    if (C10_LIKELY(deleter == &release_own))
+      return data.get() ? own_block(data.get()) : nullptr;
+    if (deleter != &release_adopted)
+      return nullptr;
+    if (void* block = data.get_context())
+      return static_cast<Block*>(block);
+    std::atomic_signal_fence(std::memory_order_seq_cst); // read it again
+  }
+  return nullptr;
 }
 
 } // namespace ipex::forms

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/device.h"
 #include "core/memory_statistics.h"
 #include "core/profile.h"
 #include "forms/buffer.h"
@@ -157,8 +158,11 @@ void Form::reseat(c10::StorageImpl& storage, c10::DataPtr bytes, c10::DataPtr& b
   block->form.store(this, std::memory_order_release);
   block->aliases.store(owner->aliases.load());
   owner = block;
-  // A moved-from DataPtr keeps its address, so threads that look for the form meanwhile find it through either block.
+  // Other threads may look for the form meanwhile, through the words of `slot`. Each is written for itself, so at no time
+  // may an address or a context stand beside the wrong deleter: a moved-from DataPtr keeps its address and its deleter,
+  // then the address changes, and both belong to one of the two blocks (block_of).
   before = std::move(slot);
+  slot = c10::DataPtr(bytes.get(), nullptr, bytes.get_deleter(), kDevice);
   slot = std::move(bytes);
 }
 
@@ -252,8 +256,9 @@ void Form::widen_narrow(c10::StorageImpl& storage) {
       physical->plain.dtype = physical->layout.dtype = dnnl::memory::data_type::f32;
     }
   }
-  plain = from == nullptr;
-  to_wide(plain ? plain_bytes(source) : from, values, static_cast<int64_t>(storage.nbytes() / sizeof(float)));
+  const bool is_plain = from == nullptr;
+  to_wide(is_plain ? plain_bytes(source) : from, values, static_cast<int64_t>(storage.nbytes() / sizeof(float)));
+  plain = is_plain;
   count_materialization();
   retired_.emplace_back();
   reseat(storage, std::move(made), retired_.back());
@@ -275,9 +280,16 @@ void Form::values_changed_narrow(c10::StorageImpl& storage) {
     return;
   }
   // Somebody may have a pointer to the bytes: they follow.
-  close_narrow();
+  const void* values = nullptr;
+  try {
+    close_narrow();
+    values = plain_bytes(*narrow.unsafeGetStorageImpl());
+  } catch (...) { // the write did not happen
+    narrow = {};
+    throw;
+  }
   to_wide(
-      plain_bytes(*narrow.unsafeGetStorageImpl()),
+      values,
       static_cast<float*>(storage._mutable_data_ptr_no_checks().get()),
       static_cast<int64_t>(storage.nbytes() / sizeof(float)));
 }

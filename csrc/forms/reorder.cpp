@@ -14,6 +14,7 @@
 #include "forms/statistics.h"
 #include "onednn/details.h"
 #include "onednn/engine.h"
+#include "onednn/faults.h"
 #include "onednn/primitive_cache.h"
 #include "onednn/scratchpad.h"
 
@@ -92,6 +93,7 @@ void reorder(const dnnl::memory::desc& src, const void* src_data, const dnnl::me
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const dnnl::engine& engine = onednn::engine();
+    onednn::may_fail(faults::Site::kPrimitiveDescription);
     const dnnl::reorder::primitive_desc desc(engine, src, engine, dst, attributes);
     const profile::Kernel profiled("reorder", desc.impl_info_str(), [&] {
       return onednn::details_of(desc, {{DNNL_ARG_SRC, src_data}, {DNNL_ARG_DST, dst_data}});
@@ -99,8 +101,10 @@ void reorder(const dnnl::memory::desc& src, const void* src_data, const dnnl::me
     dnnl::memory from(src, engine, const_cast<void*>(src_data)), to(dst, engine, dst_data);
     const auto scratchpad_desc = desc.scratchpad_desc();
     dnnl::memory scratchpad(scratchpad_desc, engine, onednn::scratchpad(scratchpad_desc.get_size()));
-    dnnl::reorder(desc).execute(
-        onednn::stream(), {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}, {DNNL_ARG_SCRATCHPAD, scratchpad}});
+    onednn::may_fail(faults::Site::kPrimitive);
+    const dnnl::reorder kernel(desc);
+    onednn::may_fail(faults::Site::kExecution);
+    kernel.execute(onednn::stream(), {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}, {DNNL_ARG_SCRATCHPAD, scratchpad}});
   } catch (const dnnl::error& error) {
     raise(ErrorCode::E301, "reorder", c10::str("oneDNN failed: ", error.what()));
   }

@@ -70,21 +70,27 @@ void Chain::show(c10::ArrayRef<const Chain*> links, const forms::Operand* source
     observers.push_back(link->take_observers());
   if (std::all_of(observers.begin(), observers.end(), [](const auto& list) { return list.empty(); }))
     return;
-  const auto work = forms::make_buffer(layout.elements() * sizeof(float));
-  auto* const values = static_cast<float*>(work->data.get());
-  if (source != nullptr)
-    to_float(*source, 0, values, layout.elements());
-  else
-    links.back()->base_->run(values, {});
-  for (size_t i = links.size(); i-- > 0;) {
-    const auto& steps = links[i]->steps_;
-    for (size_t done = 0; done <= steps.size(); ++done) {
-      for (const Observation& observation : observers[i])
-        if (observation.steps == done)
-          observation.observer(values, layout);
-      if (done < steps.size())
-        apply({&steps[done]}, {values, layout, {}, {}}, values, layout);
+  try {
+    const auto work = forms::make_buffer(layout.elements() * sizeof(float));
+    auto* const values = static_cast<float*>(work->data.get());
+    if (source != nullptr)
+      to_float(*source, 0, values, layout.elements());
+    else
+      links.back()->base_->run(values, {});
+    for (size_t i = links.size(); i-- > 0;) {
+      const auto& steps = links[i]->steps_;
+      for (size_t done = 0; done <= steps.size(); ++done) {
+        for (Observation& observation : observers[i])
+          if (observation.observer && observation.steps == done)
+            std::exchange(observation.observer, nullptr)(values, layout);
+        if (done < steps.size())
+          apply({&steps[done]}, {values, layout, {}, {}}, values, layout);
+      }
     }
+  } catch (...) { // the values stay open: whoever computes them later shows them
+    for (size_t i = 0; i < links.size(); ++i)
+      links[i]->return_observers(observers[i]);
+    throw;
   }
 }
 

@@ -110,6 +110,14 @@ class Chain final : public forms::OpenValues {
     return std::exchange(observers_, {});
   }
 
+  // Takes those back that were not made.
+  void return_observers(const std::vector<Observation>& left) const {
+    const std::lock_guard lock(mutex_);
+    for (const Observation& observation : left)
+      if (observation.observer)
+        observers_.push_back(observation);
+  }
+
   // Computes the values of `links`, youngest first, step by step, if somebody wants to see them. `source`: what the oldest
   // one's first step takes; null: the base's.
   static void show(c10::ArrayRef<const Chain*> links, const forms::Operand* source, const onednn::Layout& layout);

@@ -204,9 +204,15 @@ bool enabled() {
 }
 
 void set_enabled(bool enabled) {
-  is_enabled.store(enabled, std::memory_order_relaxed);
-  if (!enabled)
+  const bool before = is_enabled.exchange(enabled, std::memory_order_relaxed);
+  if (enabled)
+    return;
+  try {
     close_all();
+  } catch (...) {
+    is_enabled.store(before, std::memory_order_relaxed);
+    throw;
+  }
 }
 
 bool any_open() {

@@ -115,7 +115,12 @@ void look_at_last(Run& run, bool although_held) {
 void finish(Run& run) {
   if (!run.calibrates)
     return;
-  look_at_last(run, /*although_held=*/true);
+  try {
+    look_at_last(run, /*although_held=*/true);
+  } catch (...) {
+    fold(*run.recipe, run.known);
+    throw;
+  }
   fold(*run.recipe, run.known);
 }
 

@@ -11,6 +11,7 @@
 #include "core/recorder.h"
 #include "onednn/details.h"
 #include "onednn/engine.h"
+#include "onednn/faults.h"
 #include "onednn/scratchpad.h"
 
 namespace ipex::onednn {
@@ -98,6 +99,7 @@ void Primitive::make() const {
       " MiB while it is made");
   munmap(room, kMostCode);
   try {
+    may_fail(faults::Site::kPrimitive);
     primitive_ = dnnl::primitive(desc_.get());
   } catch (const dnnl::error& error) {
     raise(ErrorCode::E301, name_, c10::str("oneDNN could not create ", implementation_, ": ", error.what()));
@@ -120,6 +122,7 @@ void Primitive::run(c10::ArrayRef<Argument> arguments) const {
       operands = std::make_unique<Operands>(desc_, arguments);
       TORCH_INTERNAL_ASSERT(operands->set(arguments), name_, " passes an argument twice");
     }
+    may_fail(faults::Site::kExecution);
     status = operands->execute(primitive_);
   } catch (const dnnl::error& error) {
     status = error.status;

@@ -12,6 +12,7 @@
 
 #include "core/check.h"
 #include "onednn/engine.h"
+#include "onednn/faults.h"
 
 namespace ipex::onednn {
 
@@ -134,6 +135,7 @@ std::shared_ptr<const Primitive> create(const detail::SpecBytes& spec, detail::D
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
+    may_fail(faults::Site::kPrimitiveDescription);
     desc = describe(engine(), attributes);
   } catch (const dnnl::error& error) {
     raise(ErrorCode::E301, spec.name, c10::str("oneDNN rejected the description: ", error.what()));

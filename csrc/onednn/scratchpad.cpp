@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/check.h"
+#include "core/faults.h"
 
 namespace ipex::onednn {
 
@@ -30,6 +31,7 @@ void* scratchpad(size_t bytes) {
     buffer.bytes = 0;
     buffer.memory.reset(); // before the new one is taken: the contents are not needed
     try {
+      TORCH_CHECK(!faults::strikes(faults::Site::kAllocation), "no memory, on purpose");
       buffer.memory.reset(c10::alloc_cpu(bytes));
     } catch (const c10::Error&) {
       raise(ErrorCode::E201, "work memory of a kernel", c10::str("tried to allocate ", bytes, " bytes"));

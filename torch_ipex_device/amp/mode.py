@@ -177,10 +177,15 @@ class AutoMixPrecision(_DecoratorContextManager):
         before, before_run, watch = self._outer.states.pop()
         _C.exchange_amp_thread_mode(before)
         run = _C.exchange_int8_run(before_run)
-        if run is not None:
-            run.finish()
-        if watch is not None:
-            watch.stop()
+        try:
+            if run is not None:
+                run.finish()  # computes what is still to be seen
+        except Exception:
+            if exception is None:  # otherwise the block has failed already, and that error counts
+                raise
+        finally:
+            if watch is not None:
+                watch.stop()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"conf": self.conf, "running_mode": self.running_mode}

@@ -97,7 +97,12 @@ class explain:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        rows, calls = _C.stop_recording()
+        try:
+            rows, calls = _C.stop_recording()  # computes what the block left open
+        except Exception:
+            if value is None:
+                raise
+            return  # the block has failed already: that error counts
         self.rows = tuple(OperatorRow(**row) for row in rows)  # type: ignore[arg-type]
         self.calls = tuple(OperatorCall(*call) for call in calls)
 
