@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
+from collections.abc import Callable
 from multiprocessing.reduction import DupFd, ForkingPickler
 from typing import Any
 
 import torch
-from torch.multiprocessing import reductions
+from torch.multiprocessing import get_sharing_strategy, reductions
 
 from torch_ipex_device import _C
 
@@ -29,41 +29,52 @@ def apply() -> None:
     def share_memory_(self: torch.UntypedStorage, *args: Any, **kwargs: Any) -> torch.UntypedStorage:
         if self.device.type != "ipex":
             return original_share(self, *args, **kwargs)
-        _share(self)
+        if self.nbytes():
+            _share(self)
         return self
 
     @functools.wraps(original_is_shared)
     def is_shared(self: torch.UntypedStorage) -> bool:
-        return _C.is_shared(_bytes(self)) if self.device.type == "ipex" else original_is_shared(self)
+        return _shared_owner(self) is not None if self.device.type == "ipex" else original_is_shared(self)
 
     torch.UntypedStorage.share_memory_ = share_memory_  # type: ignore[method-assign]
     torch.UntypedStorage.is_shared = is_shared  # type: ignore[method-assign, assignment]
 
 
 def reduce_storage(storage: torch.UntypedStorage) -> tuple[Any, tuple[Any, ...]]:
-    """Pickles a storage for another process; one on ipex as a file descriptor, whatever the sharing strategy is."""
+    """Pickles a storage for another process; one on ipex as the CPU storage in shared memory that owns its bytes.
+
+    Not by `reductions.reduce_storage`: that would move an owner again when the sharing strategy has changed meanwhile,
+    and leave the ipex storage behind.
+    """
     if storage.device.type != "ipex":
         return reductions.reduce_storage(storage)
     if not storage.nbytes():
         return _rebuild_empty, ()
-    fd, nbytes = _share(storage)
-    _remember(fd, storage)
-    return rebuild_storage, (DupFd(fd), nbytes)
+    owner = _share(storage)
+    key: Any
+    rebuild: Callable[..., torch.UntypedStorage]
+    if _C.has_descriptor(_bytes(owner)):
+        fd, nbytes = owner._share_fd_cpu_()
+        key, rebuild, sent = reductions.fd_id(fd), reductions.rebuild_storage_fd, (DupFd(fd), nbytes)
+    else:
+        sent = owner._share_filename_cpu_()
+        key, rebuild = sent[1], reductions.rebuild_storage_filename
+        owner._shared_incref()  # for the message; whoever receives it takes it back
+    reductions.shared_cache[key] = reductions.StorageWeakRef(owner)
+    _remember(owner, storage)
+    return rebuild_storage, (rebuild, torch.UntypedStorage, *sent)
 
 
-def rebuild_storage(sent: Any, nbytes: int) -> torch.UntypedStorage:
+def rebuild_storage(rebuild: Callable[..., torch.UntypedStorage], *sent: Any) -> torch.UntypedStorage:
     """Returns the ipex storage over shared memory: the one that this process has already, or a new one."""
-    fd = sent.detach()
-    try:
-        known = reductions.storage_from_cache(torch.UntypedStorage, _key(fd))
-        if known is not None:
-            return known
-        mapped = torch.UntypedStorage._new_shared_fd_cpu(fd, nbytes)  # type: ignore[attr-defined]
-        storage = _C.from_cpu(_bytes(mapped)).untyped_storage()
-        _remember(fd, storage)
-        return storage
-    finally:
-        os.close(fd)
+    owner = rebuild(*sent)
+    known = reductions.storage_from_cache(torch.UntypedStorage, _key(owner))
+    if known is not None:
+        return known
+    storage = _C.from_cpu(_bytes(owner)).untyped_storage()
+    _remember(owner, storage)
+    return storage
 
 
 def _rebuild_empty() -> torch.UntypedStorage:
@@ -71,16 +82,28 @@ def _rebuild_empty() -> torch.UntypedStorage:
 
 
 @torch.storage._share_memory_lock_protected
-def _share(storage: torch.UntypedStorage) -> tuple[int, int]:
-    return _C.share_storage_(_bytes(storage)) if storage.nbytes() else (-1, 0)
+def _share(storage: torch.UntypedStorage) -> torch.UntypedStorage:
+    """Moves a storage into shared memory, once, and returns the CPU storage that owns its bytes from then on."""
+    owner = _shared_owner(storage)
+    if owner is None:
+        by_name = get_sharing_strategy() == "file_system"
+        make = torch.UntypedStorage._new_using_filename_cpu if by_name else torch.UntypedStorage._new_using_fd_cpu
+        owner = make(storage.nbytes())
+        _C.move_memory_(_bytes(storage), _bytes(owner))
+    return owner
 
 
-def _key(fd: int) -> tuple[Any, ...]:
-    return ("ipex", *reductions.fd_id(fd))  # a CPU storage over the same memory has a key of its own
+def _shared_owner(storage: torch.UntypedStorage) -> torch.UntypedStorage | None:
+    owner = _C.owner_of_memory(_bytes(storage))
+    return owner.untyped_storage() if owner is not None and owner.is_shared() else None
 
 
-def _remember(fd: int, storage: torch.UntypedStorage) -> None:
-    reductions.shared_cache[_key(fd)] = reductions.StorageWeakRef(storage)
+def _key(owner: torch.UntypedStorage) -> tuple[str, int]:
+    return ("ipex", owner._cdata)  # no other storage has this address while an ipex storage lives that keeps the owner
+
+
+def _remember(owner: torch.UntypedStorage, storage: torch.UntypedStorage) -> None:
+    reductions.shared_cache[_key(owner)] = reductions.StorageWeakRef(storage)
 
 
 def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
