@@ -51,6 +51,15 @@ def test_checkpoint_of_two_processes_loads_with_one_two_and_on_cpu(tmp_path: Pat
         assert printed == f"loaded 4 weights with their states on {device} by {processes}"
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-5), ("float64", 1e-12)])
+def test_sync_batch_norm_on_unequal_shards_is_batch_norm_on_whole_batches(dtype: str, tolerance: float) -> None:
+    printed = run_ranks("sync_batch_norm", dtype).splitlines()
+    assert sum("running_var" in line for line in printed) == 3, printed
+    for line in printed:
+        error = line.split(" ")[1]
+        assert float(error) <= tolerance, printed
+
+
 def test_options_of_ddp_equal_cpu() -> None:
     printed = run_ranks("wrappers").splitlines()
     assert len(printed) == 23, printed
