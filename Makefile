@@ -6,6 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
 ARGS ?=
+SANITIZER ?= address
 
 # Absolute, so that a build in another folder finds them.
 ROOT := $(CURDIR)
@@ -25,7 +26,7 @@ PACKAGE_FILES = setup.py pyproject.toml CMakeLists.txt tools/gen_errors.py _torc
 PACKAGE_TEXTS = LICENSE README.md
 COMPAT_FILES = compat/pyproject.toml compat/README.md $(shell find compat/src -name '*.py' -o -name py.typed)
 
-.PHONY: help demo test pytest lint format docs build bench peers compare clean
+.PHONY: help demo test pytest lint format docs build bench peers compare sanitize clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+: .*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -67,6 +68,9 @@ peers: $(STAMPS)/demo  ## install what `make compare` compares with, in build/pe
 
 compare: $(STAMPS)/bench  ## measure whole models on ipex against PyTorch and installed peers; ARGS='--models resnet50'
 	$(BIN)/python benchmarks/compare.py $(ARGS)
+
+sanitize: $(STAMPS)/develop  ## developers: build for SANITIZER=address or thread, and run tests with it; ARGS='tests/forms'
+	$(BIN)/python tools/sanitized.py $(SANITIZER) $(BIN)/pytest $(ARGS)
 
 clean:  ## remove what the other targets made, .venv included
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info compat/build compat/src/*.egg-info
@@ -131,5 +135,6 @@ $(STAMPS)/lint: $(STAMPS)/python pyproject.toml
 
 $(STAMPS)/develop: $(STAMPS)/lint pyproject.toml
 	@echo "==> installing what building and testing need"
-	@$(PIP) install --quiet $$($(NEEDS) build) $$($(NEEDS) demo) $$($(NEEDS) test)
+	@$(PIP) install --quiet $$($(NEEDS) build) $$($(NEEDS) demo) $$($(NEEDS) test) pillow
+	@$(PIP) install --quiet --no-deps torchvision==0.28.0
 	@touch $@

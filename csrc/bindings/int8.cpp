@@ -144,10 +144,7 @@ void init_int8(py::module_& module) {
             const std::lock_guard lock(recipe.mutex);
             return recipe.calibrations;
           })
-      .def_property_readonly("is_legacy", [](Recipe& recipe) {
-        const std::lock_guard lock(recipe.mutex);
-        return recipe.is_legacy;
-      });
+      .def_property_readonly("is_legacy", [](Recipe& recipe) { return recipe.is_legacy.load(); });
   py::class_<Run, std::shared_ptr<Run>>(module, "Int8Run")
       .def(
           py::init([](std::shared_ptr<Recipe> recipe, bool calibrates) {

@@ -63,7 +63,7 @@ float Held::known_bound() const {
 }
 
 float Held::bound(bool exactly) const {
-  if (const float known = known_bound(); std::isfinite(known) && (!exactly || forms::is_byte(operand.layout.dtype)))
+  if (const float known = known_bound(); forms::is_byte(operand.layout.dtype) || (std::isfinite(known) && !exactly))
     return known;
   forms::Form* form = storage ? forms::Form::of(*storage.unsafeGetStorageImpl()) : nullptr;
   const float found = largest_magnitude(operand.data, operand.layout.elements(), operand.layout.dtype);

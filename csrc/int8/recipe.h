@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -48,10 +49,12 @@ struct Entry {
 
 class IPEX_API Recipe : public std::enable_shared_from_this<Recipe> {
  public:
-  std::mutex mutex; // of everything below
+  std::mutex mutex; // of the next three
   std::deque<Entry> entries; // those of a program that repeats itself may become fewer (fold.h)
   int64_t calibrations = 0; // operators that were calibrated so far
-  bool is_legacy = false; // written by the archived extension, which gave no entry to some operators
+
+  // Written by the archived extension, which gave no entry to some operators. Operators that run ask without the lock.
+  std::atomic<bool> is_legacy = false;
 };
 
 } // namespace ipex::int8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,9 @@ import torch
 from .programs import run_program
 
 MIB = 1 << 20
+pooled = pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer's allocator takes the place of the pool"
+)
 
 PROLOGUE = """
 import resource
@@ -174,6 +178,7 @@ def test_chunks_never_overlap() -> None:
         list(threads.map(work, (1, 2)))
 
 
+@pooled
 def test_freed_memory_serves_other_sizes() -> None:
     run_alone("""
         many = [torch.ones(1 << 18, device="ipex") for _ in range(64)]
@@ -185,6 +190,7 @@ def test_freed_memory_serves_other_sizes() -> None:
     """)
 
 
+@pooled
 def test_empty_cache_gives_memory_back() -> None:
     run_alone("""
         x = [torch.ones(1 << 18, device="ipex") for _ in range(64)]
@@ -197,6 +203,7 @@ def test_empty_cache_gives_memory_back() -> None:
     """)
 
 
+@pooled
 def test_memory_used_long_ago_does_not_wait() -> None:
     run_alone("""
         x = torch.ones(1 << 25, device="ipex")
@@ -208,6 +215,7 @@ def test_memory_used_long_ago_does_not_wait() -> None:
     """)
 
 
+@pooled
 def test_the_same_sizes_again_cost_no_page_faults() -> None:
     run_alone("""
         sizes = [1 << 12, 3 << 14, 1 << 20, 5 << 17, 7 << 10, 1 << 18, 9 << 16] * 3
@@ -216,6 +224,7 @@ def test_the_same_sizes_again_cost_no_page_faults() -> None:
     """)
 
 
+@pooled
 def test_large_sizes_in_any_order_cost_no_page_faults() -> None:
     run_alone("""
         import random
@@ -225,6 +234,7 @@ def test_large_sizes_in_any_order_cost_no_page_faults() -> None:
     """)
 
 
+@pooled
 def test_a_model_that_moves_leaves_no_copy_in_the_heap() -> None:
     run_alone("""
         layers = torch.nn.Sequential(*[torch.nn.Linear(256, 256) for _ in range(400)])

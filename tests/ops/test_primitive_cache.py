@@ -174,7 +174,8 @@ def test_failure_of_onednn_is_error_e301(tmp_path):
         "except RuntimeError as error: print(error)\n"
         "print(torch.ones(2, device='ipex').sum().item())\n"
     )
-    environment = {**os.environ, "LD_PRELOAD": str(library)}
+    preloaded = [*filter(None, [os.environ.get("LD_PRELOAD")]), str(library)]
+    environment = {**os.environ, "LD_PRELOAD": ":".join(preloaded)}
     run = subprocess.run(
         [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=True
     )
