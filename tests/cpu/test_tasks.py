@@ -159,6 +159,9 @@ def test_thread_ends_with_its_task() -> None:
     assert not worker.is_alive()
 
 
+@pytest.mark.skipif(
+    "libtsan" in os.environ.get("LD_PRELOAD", ""), reason="ThreadSanitizer refuses new threads in a child of threads"
+)
 def test_forked_child_gets_a_thread_of_its_own() -> None:
     program = """
 import os, torch
