@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_map_only
 from .float32_bias import keep_float32_bias
 from .functions import arguments, function, mutates, value_of
 from .retarget import DEVICE, retarget
+from .trace import frozen_trace
 
 _log = logging.getLogger("torch_ipex_device")
 _MOST_TRACES = 16  # of a graph with symbolic sizes; what comes later runs eagerly
@@ -113,7 +114,7 @@ class _Traces:
         with torch.no_grad(), warnings.catch_warnings(), _same_random_numbers():
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes are those of the key
-            traced = torch.jit.freeze(torch.jit.trace(program, tensors, check_trace=False, strict=False).eval())
+            traced = frozen_trace(program.eval(), tensors)
         shape = program.results
 
         def run(*args: Any) -> Any:
@@ -237,11 +238,10 @@ def capture(model: nn.Module, args: tuple[Any, ...]) -> Callable[..., Any]:
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("error", torch.jit.TracerWarning)
         try:
-            traced = torch.jit.trace(program, args, check_trace=False, strict=False)
+            return frozen_trace(program, args)
         except (torch.jit.TracerWarning, SystemError) as cause:  # C++ wraps warnings that are errors
             warning = cause.__cause__ if isinstance(cause, SystemError) and cause.__cause__ is not None else cause
             raise RuntimeError(str(warning).split("\n")[0]) from cause
-        return torch.jit.freeze(traced.eval())
 
 
 class _Hosted(nn.Module):
