@@ -22,13 +22,13 @@ class Sanitizer:
 
     Attributes:
         flags: for CMake's IPEX_SANITIZE.
-        library: to preload.
+        runtime: the file of its run-time library, to preload.
         options: by environment variable; those of the user come behind them and win.
         launcher: what starts the command.
     """
 
     flags: str
-    library: str
+    runtime: str
     options: dict[str, str]
     launcher: tuple[str, ...] = ()
 
@@ -81,7 +81,7 @@ def environment(name: str, site: Path) -> dict[str, str]:
     """Returns the environment of a sanitized process: the package, the preloaded libraries, one OpenMP thread."""
     sanitizer = SANITIZERS[name]
     # The C++ library too: a sanitizer looks up the function that throws exceptions when the process starts.
-    preloaded = [_library(sanitizer.library), _library("libstdc++.so")]
+    preloaded = [_path_of(sanitizer.runtime), _path_of("libstdc++.so")]
     result = {**os.environ, "LD_PRELOAD": ":".join(preloaded), "PYTHONMALLOC": "malloc", "OMP_NUM_THREADS": "1"}
     result["PYTHONPATH"] = os.pathsep.join(filter(None, [os.fspath(site), os.environ.get("PYTHONPATH")]))
     for variable, value in sanitizer.options.items():
@@ -89,7 +89,7 @@ def environment(name: str, site: Path) -> dict[str, str]:
     return result
 
 
-def _library(name: str) -> str:
+def _path_of(name: str) -> str:
     path = subprocess.run(
         ["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True
     ).stdout.strip()

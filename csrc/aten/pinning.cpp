@@ -8,14 +8,13 @@ namespace ipex {
 namespace {
 
 at::Tensor refuse_to_pin(const at::Tensor& self, std::optional<at::Device> /*device*/) {
-  IPEX_CHECK(
-      false,
-      E203,
+  raise(
+      ErrorCode::E203,
       "pin_memory",
-      "got a tensor on ",
-      self.device(),
-      "; accepted: CPU tensors. A DataLoader whose dataset returns ipex tensors needs pin_memory=False");
-  return self;
+      c10::str(
+          "got a tensor on ",
+          self.device(),
+          "; accepted: CPU tensors. A DataLoader whose dataset returns ipex tensors needs pin_memory=False"));
 }
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {

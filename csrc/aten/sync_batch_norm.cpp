@@ -54,6 +54,10 @@ Tensor per_channel(const Tensor& values, const Tensor& input) {
   return values.to(statistics_dtype(input)).view(sizes);
 }
 
+Tensor centred(const Tensor& input, const Tensor& mean) {
+  return input.to(statistics_dtype(input)) - per_channel(mean, input);
+}
+
 std::tuple<Tensor, Tensor> batch_norm_stats(const Tensor& input, double eps) {
   check_channels("batch_norm_stats", input);
   const auto [var, mean] =
@@ -124,7 +128,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> batch_norm_backward_reduce(
   const auto dtype = statistics_dtype(input);
   const Tensor grad = grad_out.to(dtype);
   const Tensor sum = grad.sum(reduced(input));
-  const Tensor product = (grad * (input.to(dtype) - per_channel(mean, input))).sum(reduced(input));
+  const Tensor product = (grad * centred(input, mean)).sum(reduced(input));
   const auto parameter_dtype = weight && weight->defined() ? weight->scalar_type() : dtype;
   return {
       needs_input ? sum : Tensor(),
@@ -148,8 +152,7 @@ Tensor batch_norm_backward_elemt(
   const Tensor all = count.sum().to(dtype);
   const Tensor scale = weight && weight->defined() ? invstd * *weight : invstd;
   const Tensor slope = per_channel(invstd.square() * sum_dy_xmu / all, input);
-  const Tensor centred = input.to(dtype) - per_channel(mean, input);
-  const Tensor grad = grad_out.to(dtype) - per_channel(sum_dy / all, input) - centred * slope;
+  const Tensor grad = grad_out.to(dtype) - per_channel(sum_dy / all, input) - centred(input, mean) * slope;
   return (grad * per_channel(scale, input)).to(grad_out.scalar_type());
 }
 

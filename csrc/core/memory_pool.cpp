@@ -17,8 +17,7 @@ namespace ipex {
 namespace {
 
 #ifdef __SANITIZE_ADDRESS__
-constexpr size_t kSmallest =
-    SIZE_MAX; // all from malloc, where AddressSanitizer sees the bounds and the release of each
+constexpr size_t kSmallest = SIZE_MAX; // AddressSanitizer sees bounds and release of what malloc gave
 #else
 constexpr size_t kSmallest = 4096; // below it malloc has its own caches
 #endif
