@@ -1,6 +1,6 @@
 """Types of the extension module; csrc/bindings holds the implementation, one file per section here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,26 @@ def reset_amp_policy() -> None: ...
 def build_info() -> dict[str, str]: ...
 def cpu_isa() -> str: ...
 def set_bfloat16_emulation(emulate: bool) -> None: ...
+
+# compiled.cpp
+def convolution(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: Sequence[int | torch.SymInt],
+    padding: Sequence[int | torch.SymInt],
+    dilation: Sequence[int | torch.SymInt],
+    transposed: bool,
+    output_padding: Sequence[int | torch.SymInt],
+    groups: int | torch.SymInt,
+    other: torch.Tensor | None = None,
+    post_op: str = "",
+    norm_mean: torch.Tensor | None = None,
+    norm_var: torch.Tensor | None = None,
+    norm_weight: torch.Tensor | None = None,
+    norm_bias: torch.Tensor | None = None,
+    norm_eps: float = 0.0,
+) -> torch.Tensor: ...
 
 # device.cpp
 def initialize() -> None: ...

@@ -7,6 +7,7 @@ namespace ipex::bindings {
 
 void init_amp(pybind11::module_& module);
 void init_build(pybind11::module_& module);
+void init_compiled(pybind11::module_& module);
 void init_device(pybind11::module_& module);
 void init_distributed(pybind11::module_& module);
 void init_faults(pybind11::module_& module);

@@ -5,6 +5,7 @@ PYBIND11_MODULE(_C, module) {
   using namespace ipex::bindings;
   init_amp(module);
   init_build(module);
+  init_compiled(module);
   init_device(module);
   init_distributed(module);
   init_faults(module);

@@ -23,7 +23,7 @@ TORCH_LIBRARY(torch_ipex, library) {
           "linear(Tensor input, Tensor weight, Tensor? bias=None, Tensor? other=None, str post_op='') -> Tensor",
           "lstm(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, "
           "bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)",
-          "product(Tensor left, Tensor right) -> Tensor",
+          "product(Tensor left, Tensor right, Tensor? bias=None) -> Tensor",
           "resident(Tensor weight, ScalarType? dtype=None) -> Tensor",
           "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "
           "dropout_p=0.0, bool is_causal=False, float? scale=None) -> Tensor",

@@ -63,11 +63,38 @@ at::Tensor call_linear(const at::Tensor& input, const at::Tensor& weight, const 
   return op.call(input, weight, bias, std::nullopt, "");
 }
 
-at::Tensor call_product(const at::Tensor& left, const at::Tensor& right) {
+at::Tensor call_product(const at::Tensor& left, const at::Tensor& right, const OptionalTensor& bias = std::nullopt) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("torch_ipex::product", "")
-                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&)>();
-  return op.call(left, right);
+                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const OptionalTensor&)>();
+  return op.call(left, right, bias);
+}
+
+// All dimensions but the last as rows, and back with as many rows as `like`.
+at::Tensor rows(const at::Tensor& tensor) {
+  if (tensor.dim() == 2)
+    return tensor;
+  const auto sizes = tensor.sym_sizes();
+  return tensor.reshape_symint({c10::multiply_integers(sizes.slice(0, sizes.size() - 1)), sizes.back()});
+}
+
+at::Tensor with_rows_of(const at::Tensor& made, const at::Tensor& like) {
+  if (like.dim() == 2)
+    return made;
+  c10::SymDimVector sizes(like.sym_sizes());
+  sizes.back() = made.sym_size(-1);
+  return made.view_symint(sizes);
+}
+
+// input x weight^T + bias with weights that somebody trains: a packed copy would serve one product. Weights in float32 of
+// input in less are rounded while they are packed, so they are packed.
+at::Tensor multiplied(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias, bool trained) {
+  const auto dtype = input.scalar_type();
+  const bool has_bias = bias && bias->defined();
+  const bool alike = weight.scalar_type() == dtype && (!has_bias || bias->scalar_type() == dtype);
+  if (!trained || !alike || input.dim() == 0 || weight.dim() != 2 || (has_bias && bias->dim() != 1))
+    return call_linear(input, weight, bias);
+  return with_rows_of(call_product(rows(input), weight.t(), bias), input);
 }
 
 // Its gradients are products too, so they have gradients.
@@ -84,7 +111,7 @@ class Linear final : public torch::autograd::Function<Linear> {
     context->saved_data["weight_dtype"] = static_cast<int64_t>(weight.scalar_type());
     if (bias && bias->defined())
       context->saved_data["bias_dtype"] = static_cast<int64_t>(bias->scalar_type());
-    return call_linear(input, weight, bias);
+    return multiplied(input, weight, bias, weight.requires_grad());
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -95,8 +122,7 @@ class Linear final : public torch::autograd::Function<Linear> {
     if (!grad.defined())
       return result;
     if (context->needs_input_grad(0))
-      result[0] = call_linear(grad, weight.t(), std::nullopt);
-    const auto rows = [](const at::Tensor& tensor) { return tensor.reshape_symint({-1, tensor.sym_size(-1)}); };
+      result[0] = multiplied(grad, weight.t(), std::nullopt, context->needs_input_grad(1));
     if (context->needs_input_grad(1))
       result[1] = call_product(rows(grad).t(), rows(input)).to(dtype("weight_dtype"));
     if (context->saved_data["bias_dtype"].isInt() && context->needs_input_grad(2))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
+from torch._inductor.utils import run_and_get_code
 
 import torch_ipex_device as ipex
 from accuracy import difference
+from torch_ipex_device.compiler import inductor
 
 from .running import assert_close
 
@@ -135,6 +139,19 @@ def test_training() -> None:
         assert_close(actual, expected, 40)
 
 
+def test_training_packs_no_weights_of_linear_layers() -> None:
+    """The next step writes them."""
+    model = nn.Sequential(nn.Linear(256, 256), nn.GELU(), nn.Linear(256, 256)).to(DEVICE)
+    made, x = torch.compile(model, fullgraph=True), there(64, 256)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for _ in range(3):
+        ipex._C.reset_form_statistics()
+        optimizer.zero_grad()
+        made(x).square().mean().backward()
+        optimizer.step()
+    assert ipex._C.form_statistics()["packs"] == 0
+
+
 @pytest.mark.parametrize("name", ["SGD", "AdamW"])
 def test_compiled_optimizer_steps(name: str) -> None:
     """Its state is no input of the graph but a part of it."""
@@ -208,6 +225,53 @@ def test_mixed_precision_in_training() -> None:
 def test_modes(mode: str) -> None:
     layer, x = nn.Linear(8, 8).to(DEVICE), there(4, 8)
     torch.testing.assert_close(torch.compile(layer, mode=mode)(x), layer(x))
+
+
+def test_convolutions_are_called_directly() -> None:
+    """By the operator's name in `torch.ops`, parsing the arguments takes longer than a small convolution."""
+    layer, x = nn.Conv2d(3, 8, 3).to(DEVICE).eval(), there(1, 3, 9, 9)
+    with torch.no_grad():
+        result, (code,) = run_and_get_code(torch.compile(layer, fullgraph=True), x)
+        assert_close(result, layer(x))
+    assert "_ipex_convolution(" in code
+    assert "torch.ops.torch_ipex.convolution.default(" not in code
+
+
+def test_direct_calls_are_those_of_the_operator() -> None:
+    x, weight, bias = there(2, 8, 9, 9), there(4, 8, 3, 3), there(4)
+    rest = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+    norm = (there(4), there(4).square() + 0.5, there(4), there(4), 1e-3)
+    given = [((x, weight, bias, *rest), {}), ((x, weight, None, *rest, there(2, 4, 9, 9), "relu", *norm), {})]
+    given += [((x, weight, None, *rest), {"norm_mean": norm[0], "norm_var": norm[1], "norm_eps": 0.5})]
+    operator = torch.ops.torch_ipex.convolution.default
+    with torch.no_grad():
+        for args, named in given:
+            assert torch.equal(ipex._C.convolution(*args, **named), operator(*args, **named))
+    weight.requires_grad_()
+    ipex._C.convolution(x, weight, bias, *rest).sum().backward()
+    direct, weight.grad = weight.grad, None
+    operator(x, weight, bias, *rest).sum().backward()
+    assert torch.equal(direct, weight.grad)
+    with pytest.raises(RuntimeError, match="E102"):
+        ipex._C.convolution(x, weight.detach().cpu(), None, *rest)
+    with pytest.raises(TypeError, match="convolution"):
+        ipex._C.convolution(x, weight)
+
+
+def test_caches_are_those_of_the_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    model, x = nn.Linear(8, 8).to(DEVICE), there(2, 8)
+
+    def looked_up() -> dict[str, int]:
+        torch._dynamo.reset()
+        counters.clear()
+        torch.compile(model)(x).sum().backward()
+        return {name: counters["aot_autograd"][f"autograd_cache_{name}"] for name in ("hit", "miss")}
+
+    assert looked_up() == {"hit": 0, "miss": 1}
+    assert looked_up() == {"hit": 1, "miss": 0}
+    monkeypatch.setattr(inductor, "__version__", "another")
+    assert looked_up() == {"hit": 0, "miss": 1}
 
 
 def test_cpp_wrapper_is_refused() -> None:

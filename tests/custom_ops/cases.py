@@ -200,6 +200,12 @@ CASES: dict[str, Case] = {
         OPS.layer_norm, (numbers(5, 64), [64], numbers(64, seed=1), numbers(64, seed=2), 1e-5), F.layer_norm
     ),
     "lstm": Case(OPS.lstm, lstm_arguments(), torch._VF.lstm),
+    "product": Case(OPS.product, (numbers(5, 64), numbers(64, 32, seed=1)), torch.mm),
+    "product, bias": Case(
+        OPS.product,
+        (numbers(5, 64), numbers(64, 32, seed=1), numbers(32, seed=2)),
+        lambda left, right, bias: torch.addmm(bias, left, right),
+    ),
     "scaled_dot_product_attention": Case(
         OPS.scaled_dot_product_attention,
         tuple(numbers(2, 4, 9, 16, seed=i) for i in range(3)),

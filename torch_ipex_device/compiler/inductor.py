@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
+import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import fx
+from torch import compiler, fx
+
+from torch_ipex_device import _C
+from torch_ipex_device.version import __version__
 
 from .fuse import fuse
 from .layouts import channels_last
@@ -53,12 +59,22 @@ def compile_fused(
     fuse(ours, trains)
     in_order = _copied(ours)
     channels_last(in_order)
-    try:
-        return compile_with(in_order, list(example_inputs))
-    except (RuntimeError, ValueError) as cause:
-        if "view" not in str(cause):
-            raise
-    return compile_with(ours, list(example_inputs))  # a view needs the order of the program
+    with _caches_of_this_build():
+        try:
+            return compile_with(in_order, list(example_inputs))
+        except (RuntimeError, ValueError) as cause:
+            if "view" not in str(cause):
+                raise
+        return compile_with(ours, list(example_inputs))  # a view needs the order of the program
+
+
+def _caches_of_this_build() -> AbstractContextManager[None]:
+    """Caches on disk hold what operators of ours were traced into, and programs that call them: another build may differ."""
+    build = f"torch_ipex_device {__version__} {os.stat(inspect.getfile(_C)).st_mtime_ns}"
+    made: AbstractContextManager[None] = compiler.config.patch(  # type: ignore[attr-defined]
+        cache_key_tag=f"{compiler.config.cache_key_tag} {build}"
+    )
+    return made
 
 
 def _copied(graph_module: fx.GraphModule) -> fx.GraphModule:
