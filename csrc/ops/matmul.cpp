@@ -20,8 +20,29 @@ c10::DimVector result_sizes(const at::Tensor& a, const at::Tensor& b) {
   return sizes;
 }
 
-Factors factors_of(const at::Scalar& beta, const at::Scalar& alpha) {
-  return {alpha.to<float>(), beta.to<float>()};
+// What is added to a product: nothing, a multiple of what lies in the result, or a bias that the kernel adds by itself.
+struct Addend {
+  Factors factors;
+  onednn::Bias kind = onednn::Bias::kNone;
+  forms::Operand bias;
+};
+
+// `self` (undefined: nothing) beside a product of `sizes`. `takes_bias`: whether the result is another tensor, with
+// adjacent columns.
+Addend addend(
+    const at::Tensor& self,
+    c10::IntArrayRef sizes,
+    const at::Scalar& beta,
+    const at::Scalar& alpha,
+    bool takes_bias = true) {
+  if (!self.defined())
+    return {};
+  const Factors factors{alpha.to<float>(), beta.to<float>()};
+  const bool is_bias = takes_bias && sizes.size() == 2 && factors.alpha == 1 && factors.beta == 1 && self.dim() > 0 &&
+      self.numel() == sizes[1] && self.size(-1) == sizes[1];
+  if (!is_bias)
+    return {factors, onednn::Bias::kNone, {}};
+  return {Factors{}, onednn::Bias::kOfWeights, forms::read_as(self, forms::row_major_strides(self.sizes()))};
 }
 
 } // namespace
@@ -57,17 +78,12 @@ at::Tensor multiply(
   const bool adds = self.defined();
   if (adds && !addable(self, a, sizes, beta, alpha))
     return {};
-  Factors factors = adds ? factors_of(beta, alpha) : Factors{};
-  const bool is_bias = adds && rank == 2 && factors.alpha == 1 && factors.beta == 1 && self.dim() > 0 &&
-      self.numel() == sizes[1] && self.size(-1) == sizes[1];
-  if (is_bias)
-    factors.beta = 0;
+  const auto [factors, kind, bias] = addend(self, sizes, beta, alpha);
   const auto src = forms::read(a);
-  auto product = Product::plan(src, Weights(b), dst, factors, is_bias ? onednn::Bias::kOfWeights : onednn::Bias::kNone);
+  auto product = Product::plan(src, Weights(b), dst, factors, kind);
   if (!product)
     return {};
   const char* const name = rank == 2 ? (adds ? "addmm" : "mm") : (adds ? "baddbmm" : "bmm");
-  const auto bias = is_bias ? forms::read_as(self, forms::row_major_strides(self.sizes())) : forms::Operand();
   if (at::Tensor open = open_product(name, *product, a, src, b, self, bias, sizes); open.defined())
     return open;
   const auto result = forms::make_contiguous_result(sizes, a.options());
@@ -103,15 +119,15 @@ bool multiply_into(
   if ((in_place && self.sizes() != sizes) || (self.defined() && !addable(self, a, sizes, beta, alpha)) ||
       !prepare_out(out, a, sizes, {self, a, b}))
     return false;
-  const Factors factors = self.defined() ? factors_of(beta, alpha) : Factors{};
+  const auto [factors, kind, bias] = addend(self, sizes, beta, alpha, /*takes_bias=*/!in_place && out.stride(-1) == 1);
   if (factors.beta != 0 && !in_place)
     out.copy_(self.expand(sizes));
   const auto dst = forms::update(out);
   const auto product =
-      dst.layout.disjoint() ? Product::plan(forms::read(a), Weights(b), dst.layout, factors) : std::nullopt;
+      dst.layout.disjoint() ? Product::plan(forms::read(a), Weights(b), dst.layout, factors, kind) : std::nullopt;
   if (!product)
     return false;
-  product->run(dst.data);
+  product->run(dst.data, bias.data);
   return true;
 }
 

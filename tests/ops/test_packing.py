@@ -64,6 +64,25 @@ def test_addmm_uses_the_packed_weights_of_linear():
     assert torch.equal(first.cpu(), second.cpu())
 
 
+@pytest.mark.parametrize("rows", [1, 2, 40])
+@pytest.mark.parametrize("by_columns", [False, True])
+def test_addmm_into_a_tensor_uses_them_too(by_columns, rows):
+    """As programs of TorchInductor call it: the kernel adds the bias, unless the result lies by columns."""
+    src, weight, bias = moved()
+    out = torch.empty(96, rows, device=IPEX).t() if by_columns else torch.empty(rows, 96, device=IPEX)
+    exact = torch.addmm(BIAS.double(), SRC[:rows].double(), WEIGHT.double().t())
+    with torch.no_grad():
+        first = F.linear(src[:rows], weight, bias)
+        _C.reset_form_statistics()
+        torch.ipex.reset_fallback_stats()
+        assert torch.addmm(bias, src[:rows], weight.t(), out=out) is out
+    assert not torch.ipex.fallback_stats()
+    assert_close(out.cpu().double(), exact, rtol=1e-5, atol=1e-5)
+    if out.stride(1) == 1:
+        assert _C.form_statistics()["packed_hits"] == (rows > 2)  # small products look none up
+        assert torch.equal(out.cpu(), first.cpu())
+
+
 def test_training_steps_pack_nothing():
     src, weight, bias = moved()
     _C.reset_form_statistics()
