@@ -102,7 +102,7 @@ struct Operator<Arguments, std::tuple<const Ts&...>> {
   }
 };
 
-// The order of elements of the result, and of the gradients.
+// The order of elements of the result, and of the gradient of the input.
 at::MemoryFormat format_of(const at::Tensor& input, const at::Tensor& weight);
 
 } // namespace ipex::custom_ops

@@ -3,7 +3,8 @@
 //
 //   grad_output, input  [N, C, ...], one dtype of at::convolution, native in f32 and bf16
 //   weight              as in convolution.cpp
-//   result              input and weight in the format of the convolution's result, all in the dtype of grad_output
+//   result              all in the dtype of grad_output; that of input in the format of the convolution's result, that of
+//                       weight in the format of weight, so that autograd keeps it as it is
 #include <ATen/ATen.h>
 #include <torch/library.h>
 
@@ -43,20 +44,18 @@ Gradients convolution_backward(const Backward& arguments) {
   const auto result = [&](bool wanted, at::Tensor& made, at::MemoryFormat format) {
     return wanted ? call.result(std::move(made), format) : at::Tensor();
   };
-  const auto format = format_of(input, weight);
   return {
-      result(mask[0], diff_src, format),
-      result(mask[1], diff_weights, format),
+      result(mask[0], diff_src, format_of(input, weight)),
+      result(mask[1], diff_weights, weight.suggest_memory_format()),
       result(mask[2], diff_bias, at::MemoryFormat::Contiguous)};
 }
 
 Gradients convolution_backward_meta(const Backward& arguments) {
   const auto& [grad, input, weight, geometry, mask] = arguments;
   const auto options = grad.options();
-  const auto format = format_of(input, weight);
   return {
-      mask[0] ? at::empty_symint(input.sym_sizes(), options, format) : at::Tensor(),
-      mask[1] ? at::empty_symint(weight.sym_sizes(), options, format) : at::Tensor(),
+      mask[0] ? at::empty_symint(input.sym_sizes(), options, format_of(input, weight)) : at::Tensor(),
+      mask[1] ? at::empty_symint(weight.sym_sizes(), options, weight.suggest_memory_format()) : at::Tensor(),
       mask[2] ? at::empty_symint({grad.sym_size(1)}, options) : at::Tensor()};
 }
 

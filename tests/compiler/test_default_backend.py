@@ -272,6 +272,7 @@ def test_caches_are_those_of_the_build(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert looked_up() == {"hit": 1, "miss": 0}
     monkeypatch.setattr(inductor, "__version__", "another")
     assert looked_up() == {"hit": 0, "miss": 1}
+    assert not counters["inductor"]["fxgraph_cache_hit"]  # backward too
 
 
 def test_cpp_wrapper_is_refused() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 
-from .cases import CASES, DEVICES, DTYPES, FORMATS, converted, convolution, flat, numbers, stock_convolution
+from .cases import CASES, DEVICES, DTYPES, FORMATS, OPS, converted, convolution, flat, numbers, stock_convolution
 from .test_attention import operands, ours
 
 CHANGES = list(itertools.product((False, True), repeat=2))
@@ -91,6 +91,22 @@ def test_gradients_of_a_convolution_lie_as_the_stock_ones(change):
             operator(*leaves, padding=1).square().sum().backward()
         grads.append([leaf.grad.stride() for leaf in leaves])
     assert grads[0] == grads[1]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_the_gradient_of_a_weight_lies_as_the_weight(change, device):
+    """Autograd copies others."""
+    x, w = converted(images(2, change, torch.float32), device)
+    grad = convolution(x, w, padding=1)
+
+    def call(grad: Tensor, x: Tensor, w: Tensor) -> Tensor:
+        geometry = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+        return OPS.convolution_backward(grad, x, w, *geometry, [False, True, False])[1]
+
+    found = call(grad, x, w)
+    assert found.stride() == w.stride()
+    assert looks(found) == looks(faked(call, (grad, x, w)))
 
 
 @pytest.mark.parametrize("name", ["empty batch", "no queries", "no heads", "one head", "one query"])

@@ -7,11 +7,10 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import compiler, fx
+from torch import fx
 
 from torch_ipex_device import _C
 from torch_ipex_device.version import __version__
@@ -37,7 +36,7 @@ def compile_graph(
     from torch._inductor import list_mode_options
     from torch._inductor.compile_fx import compile_fx
 
-    settings = {**(list_mode_options(mode) if mode else {}), **(options or {})}
+    settings = {**settings_of_this_build(), **(list_mode_options(mode) if mode else {}), **(options or {})}
     compile_with = functools.partial(compile_fx, config_patches=settings)
     return compile_fused(graph_module, example_inputs, compile_with)
 
@@ -59,22 +58,24 @@ def compile_fused(
     fuse(ours, trains)
     in_order = _copied(ours)
     channels_last(in_order)
-    with _caches_of_this_build():
-        try:
-            return compile_with(in_order, list(example_inputs))
-        except (RuntimeError, ValueError) as cause:
-            if "view" not in str(cause):
-                raise
-        return compile_with(ours, list(example_inputs))  # a view needs the order of the program
+    try:
+        return compile_with(in_order, list(example_inputs))
+    except (RuntimeError, ValueError) as cause:
+        if "view" not in str(cause):
+            raise
+    return compile_with(ours, list(example_inputs))  # a view needs the order of the program
 
 
-def _caches_of_this_build() -> AbstractContextManager[None]:
-    """Caches on disk hold what operators of ours were traced into, and programs that call them: another build may differ."""
-    build = f"torch_ipex_device {__version__} {os.stat(inspect.getfile(_C)).st_mtime_ns}"
-    made: AbstractContextManager[None] = compiler.config.patch(  # type: ignore[attr-defined]
-        cache_key_tag=f"{compiler.config.cache_key_tag} {build}"
-    )
-    return made
+def settings_of_this_build() -> dict[str, Any]:
+    """Returns settings of `torch._inductor.config` by which caches on disk tell our builds apart.
+
+    They hold what operators of ours were traced into, and programs that call them. The setting is one that is meant for
+    packages of AOTInductor, has no effect on code, and is in force when backward is compiled, later, too.
+    """
+    from torch._inductor import config
+
+    build = f"{__version__} {os.stat(inspect.getfile(_C)).st_mtime_ns}"
+    return {"aot_inductor.metadata": {**config.aot_inductor.metadata, "torch_ipex_device": build}}
 
 
 def _copied(graph_module: fx.GraphModule) -> fx.GraphModule:

@@ -12,7 +12,7 @@ from torch import fx
 from torch_ipex_device import _C
 from torch_ipex_device.core.errors import error
 
-from .inductor import compile_fused
+from .inductor import compile_fused, settings_of_this_build
 
 Compiled = Callable[..., Any]
 
@@ -52,7 +52,8 @@ def compile_graph(
     if settings.get("cpp_wrapper", config.cpp_wrapper):
         raise error("E104", "torch.compile", "got cpp_wrapper=True; accepted for ipex tensors: the Python wrapper")
     codegen.register()
-    with_settings = functools.partial(compile_with, config_patches={**_SETTINGS, **like_cpu.SETTINGS, **settings})
+    ours = {**_SETTINGS, **like_cpu.SETTINGS, **settings_of_this_build()}
+    with_settings = functools.partial(compile_with, config_patches={**ours, **settings})
     compiled = compile_fused(graph_module, example_inputs, with_settings)
     eager = graph_module.forward
 
