@@ -227,11 +227,14 @@ def test_modes(mode: str) -> None:
     torch.testing.assert_close(torch.compile(layer, mode=mode)(x), layer(x))
 
 
-def test_convolutions_are_called_directly() -> None:
+@pytest.mark.parametrize(("device", "backend"), [("ipex", "inductor"), ("cpu", "ipex")])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_convolutions_are_called_directly(device: str, backend: str, dynamic: bool) -> None:
     """By the operator's name in `torch.ops`, parsing the arguments takes longer than a small convolution."""
-    layer, x = nn.Conv2d(3, 8, 3).to(DEVICE).eval(), there(1, 3, 9, 9)
+    layer, x = nn.Conv2d(3, 8, 3).to(device).eval(), torch.randn(2, 3, 9, 9).to(device)
     with torch.no_grad():
-        result, (code,) = run_and_get_code(torch.compile(layer, fullgraph=True), x)
+        made = torch.compile(layer, fullgraph=True, backend=backend, dynamic=dynamic)
+        result, (code,) = run_and_get_code(made, x)
         assert_close(result, layer(x))
     assert "_ipex_convolution(" in code
     assert "torch.ops.torch_ipex.convolution.default(" not in code

@@ -16,14 +16,11 @@ from torch._inductor.virtualized import V
 from . import device_interface, like_cpu
 
 _READ = "_ipex_read"
-_CONVOLUTION = "_ipex_convolution"
-_DIRECT = {"torch.ops.torch_ipex.convolution.default": _CONVOLUTION}
-"""Operators that programs call without `torch.ops`, which takes longer to parse many arguments than a small kernel runs."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class _Calls:
-    """How generated programs call generated kernels, and operators."""
+    """How generated programs call generated kernels."""
 
     def _generate_kernel_call_helper(
         self, kernel_name: str, call_args: list[str], *, device: Any = None, arg_types: Any = None, **options: Any
@@ -46,13 +43,6 @@ class _Calls:
             kernel_name, read, device=torch.device("cpu"), arg_types=arg_types, **options
         )
 
-    def _generate_extern_kernel_alloc_helper(self, extern_kernel: Any, args: list[str]) -> None:
-        """Writes the call of an operator."""
-        name = extern_kernel.get_kernel_name()
-        extern_kernel.python_kernel_name = _DIRECT.get(name, name)
-        super()._generate_extern_kernel_alloc_helper(extern_kernel, args)  # type: ignore[misc]
-        extern_kernel.python_kernel_name = name
-
 
 class Wrapper(_Calls, PythonWrapperCodegen):
     """Writes the program that calls kernels and operators."""
@@ -69,7 +59,7 @@ class Wrapper(_Calls, PythonWrapperCodegen):
     def write_header(self) -> None:
         """Writes the imports of the program."""
         super().write_header()
-        self.imports.writeline(f"from torch_ipex_device._C import convolution as {_CONVOLUTION}, read_alias as {_READ}")
+        self.imports.writeline(f"from torch_ipex_device._C import read_alias as {_READ}")
 
 
 class _SubgraphWrapper(_Calls, SubgraphPythonWrapperCodegen):

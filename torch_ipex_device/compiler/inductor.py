@@ -51,6 +51,9 @@ def compile_fused(
         example_inputs: as Dynamo gives them.
         compile_with: of TorchInductor.
     """
+    from . import direct_calls
+
+    direct_calls.register()
     trains = torch.is_grad_enabled() and any(
         isinstance(value, torch.Tensor) and value.requires_grad for value in example_inputs
     )
