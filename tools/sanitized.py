@@ -8,6 +8,8 @@ is not linked to it: it is preloaded, also in the programs that the command star
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -84,9 +86,22 @@ def environment(name: str, site: Path) -> dict[str, str]:
     preloaded = [_path_of(sanitizer.runtime), _path_of("libstdc++.so")]
     result = {**os.environ, "LD_PRELOAD": ":".join(preloaded), "PYTHONMALLOC": "malloc", "OMP_NUM_THREADS": "1"}
     result["PYTHONPATH"] = os.pathsep.join(filter(None, [os.fspath(site), os.environ.get("PYTHONPATH")]))
+    result["PATH"] = os.pathsep.join([os.fspath(_plain_compiler(site.parent)), os.environ.get("PATH", "")])
     for variable, value in sanitizer.options.items():
         result[variable] = ":".join(filter(None, [value, os.environ.get(variable)]))
     return result
+
+
+def _plain_compiler(folder: Path) -> Path:
+    """Returns a folder with a g++ without what is preloaded, which would slow it down: torch.compile starts it for hours."""
+    found = shutil.which("g++")
+    if found is None:
+        sys.exit("g++ is not on PATH")
+    program = folder / "bin" / "g++"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec env -u LD_PRELOAD {shlex.quote(found)} "$@"\n')
+    program.chmod(0o755)
+    return program.parent
 
 
 def _path_of(name: str) -> str:

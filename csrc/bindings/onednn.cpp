@@ -15,9 +15,11 @@ void init_onednn(py::module_& module) {
     result["misses"] = statistics.misses;
     result["size"] = statistics.size;
     result["capacity"] = statistics.capacity;
+    result["lasting"] = statistics.lasting;
     return result;
   });
   module.def("set_primitive_cache_capacity", &onednn::set_primitive_cache_capacity, py::arg("capacity"));
+  module.def("set_most_lasting_primitives", &onednn::set_most_lasting_primitives, py::arg("count"));
   module.def("set_log_executions", &onednn::set_log_executions, py::arg("logs"));
 }
 

@@ -44,6 +44,11 @@ struct Convolution {
     dst.dtype = dtype;
   }
 
+  // oneDNN #1757. In int8 there is no other way to compute the epilogue.
+  bool lasts() const {
+    return scales == Scales::kNone && epilogue.has_activation();
+  }
+
   dnnl::primitive_desc_base describe(const dnnl::engine& engine, const dnnl::primitive_attr& common) const {
     dnnl::primitive_attr attributes(epilogue.add_to(common, dst));
     add_scales(attributes, scales, weights.rank == src.rank ? 1 << 0 : (1 << 0) | (1 << 1));

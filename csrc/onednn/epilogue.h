@@ -3,6 +3,7 @@
 
 #include <dnnl.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -33,6 +34,11 @@ struct Epilogue {
   bool append(dnnl::algorithm algorithm, float alpha, float beta) {
     return append(
         {static_cast<int32_t>(algorithm), kNone, std::bit_cast<uint32_t>(alpha), std::bit_cast<uint32_t>(beta)});
+  }
+
+  bool has_activation() const {
+    return std::any_of(
+        entries.begin(), entries.begin() + count, [](const Entry& entry) { return entry.operand == kNone; });
   }
 
   // DNNL_ARG_* of the operand of entry `index`.

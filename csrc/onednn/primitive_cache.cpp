@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <list>
 #include <mutex>
@@ -129,7 +130,23 @@ std::array<Shard, kShards>& shards() {
   return *shards;
 }
 
+std::atomic<int64_t> lasting{0}, most_lasting{4096};
+
+// Whether one more primitive may be made whose code stays until the process ends.
+bool may_last() {
+  if (lasting.load(std::memory_order_relaxed) < most_lasting.load(std::memory_order_relaxed))
+    return true;
+  TORCH_WARN_ONCE(
+      "[torch_ipex_device] ",
+      lasting.load(std::memory_order_relaxed),
+      " convolutions with an activation inside have been compiled, whose code oneDNN 3.2 keeps until the process ends. "
+      "Activations of further sizes of images run apart, somewhat slower; images padded to a few sizes avoid that");
+  return false;
+}
+
 std::shared_ptr<const Primitive> create(const detail::SpecBytes& spec, detail::Describe describe) {
+  if (spec.lasts && !may_last())
+    return nullptr;
   dnnl::primitive_desc_base desc;
   try {
     dnnl::primitive_attr attributes;
@@ -141,7 +158,11 @@ std::shared_ptr<const Primitive> create(const detail::SpecBytes& spec, detail::D
     raise(ErrorCode::E301, spec.name, c10::str("oneDNN rejected the description: ", error.what()));
   }
   auto primitive = std::make_shared<const Primitive>(spec.name, desc, spec.accept_reference);
-  return primitive->usable() ? primitive : nullptr;
+  if (!primitive->usable())
+    return nullptr;
+  if (spec.lasts)
+    lasting.fetch_add(1, std::memory_order_relaxed);
+  return primitive;
 }
 
 } // namespace
@@ -150,7 +171,13 @@ PrimitiveCacheStatistics primitive_cache_statistics() {
   PrimitiveCacheStatistics statistics;
   for (Shard& shard : shards())
     shard.add_to(statistics);
+  statistics.lasting = lasting.load(std::memory_order_relaxed);
   return statistics;
+}
+
+void set_most_lasting_primitives(int64_t count) {
+  IPEX_CHECK(count >= 0, E103, "set_most_lasting_primitives", "got ", count, "; accepted: 0 or more primitives");
+  most_lasting.store(count, std::memory_order_relaxed);
 }
 
 void set_primitive_cache_capacity(int64_t capacity) {

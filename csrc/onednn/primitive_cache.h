@@ -40,12 +40,18 @@ struct PrimitiveCacheStatistics {
   int64_t misses = 0;
   int64_t size = 0;
   int64_t capacity = 0;
+  int64_t lasting = 0; // primitives made so far whose code oneDNN never frees
 };
 
 IPEX_API PrimitiveCacheStatistics primitive_cache_statistics();
 
 // Bounds the number of primitives; what exceeds it is dropped, least recently used first. Zero turns the cache off.
 IPEX_API void set_primitive_cache_capacity(int64_t capacity);
+
+// oneDNN 3.2 never frees the code of some primitives (16 to 34 KB each), which say so by a member `lasts()` of their spec.
+// When so many have been made, which is said once, find() knows no more of them: their users have another way. 4096, that
+// is 100 MB, at first.
+IPEX_API void set_most_lasting_primitives(int64_t count);
 
 namespace detail {
 
@@ -55,6 +61,7 @@ struct SpecBytes {
   const void* data;
   size_t size;
   bool accept_reference; // whether oneDNN's unoptimised code will do
+  bool lasts; // whether oneDNN never frees its code
 };
 
 using Describe = c10::function_ref<dnnl::primitive_desc_base(const dnnl::engine&, const dnnl::primitive_attr&)>;
@@ -67,8 +74,11 @@ inline constexpr char kTypeTag = 0;
 template <class Spec>
 std::shared_ptr<const Primitive> find(const Spec& spec, bool accept_reference) {
   static_assert(std::has_unique_object_representations_v<Spec>, "padding and floats have no place in a key");
+  bool lasts = false;
+  if constexpr (requires { spec.lasts(); })
+    lasts = spec.lasts();
   return find(
-      {&kTypeTag<Spec>, Spec::kName, &spec, sizeof(Spec), accept_reference},
+      {&kTypeTag<Spec>, Spec::kName, &spec, sizeof(Spec), accept_reference, lasts},
       [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) -> dnnl::primitive_desc_base {
         return spec.describe(engine, attributes);
       });
