@@ -52,7 +52,10 @@ PyMethodDef methods[] = {
      // CPython's type of functions with keywords
      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(convolution)),
      METH_VARARGS | METH_KEYWORDS,
-     nullptr},
+     "convolution(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence, padding: Sequence, dilation: "
+     "Sequence, transposed: bool, output_padding: Sequence, groups: int, other: Tensor | None, post_op: str, norm_mean: "
+     "Tensor | None, norm_var: Tensor | None, norm_weight: Tensor | None, norm_bias: Tensor | None, norm_eps: float) -> "
+     "Tensor"},
     {nullptr, nullptr, 0, nullptr},
 };
 
