@@ -2,5 +2,5 @@
 
 import torch_ipex_device
 
-# The suite may compile more convolutions than that in one process; fusion is tested to the end.
+# One process runs the suite and compiles more convolutions with activations than programs do: all of them are to be fused.
 torch_ipex_device._C.set_most_lasting_primitives(1 << 40)

@@ -11,6 +11,8 @@ import os
 import pytest
 import torch
 
+from sanitizers import without_address_sanitizer
+
 
 @pytest.fixture
 def comparison(benchmarks):
@@ -160,7 +162,7 @@ def test_agreement_of_different_shapes_is_an_error(comparison):
         comparison.agreement.compare(torch.ones(2), torch.ones(3))
 
 
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer keeps freed memory back")
+@without_address_sanitizer("keeps freed memory back")
 def test_memory_peak_sees_what_was_freed_again(comparison):
     from comparison import memory
 

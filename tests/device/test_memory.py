@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from sanitizers import without_address_sanitizer
+
 from .programs import run_program
 
 MIB = 1 << 20
-pooled = pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer's allocator takes the place of the pool"
-)
+pooled = without_address_sanitizer("takes the place of the pool")
 
 PROLOGUE = """
 import resource

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from distributed.launch import launch, run_ranks, run_source
+from sanitizers import without_address_sanitizer
 
 # 20 steps of sums in another order; one float32 rounding is 1.2e-7.
 TOLERANCE = 5e-6
@@ -68,12 +69,7 @@ def test_options_of_ddp_equal_cpu() -> None:
         assert float(difference) <= 2e-6, name
 
 
-_FAULT = pytest.param(
-    11, marks=pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer takes it")
-)
-
-
-@pytest.mark.parametrize("signal", [9, _FAULT])
+@pytest.mark.parametrize("signal", [9, pytest.param(11, marks=without_address_sanitizer("takes the signal"))])
 def test_killed_rank_ends_the_job_with_an_error_and_no_orphan(signal: int, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(f"""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import torch_ipex_device as ipex
+from primitives import forget_primitives
 from torch_ipex_device import _C
 from torch_ipex_device.testing import faults
 
@@ -18,7 +19,6 @@ from .program import Program, state, values
 
 SITES: tuple[str, ...] = tuple(_C.fault_sites())
 MADE_ONCE = ("primitive description", "primitive")  # primitives are kept, so passes need an empty cache
-CAPACITY = _C.primitive_cache_stats()["capacity"]
 CLOSEST = 100.0  # times the tolerance of assert_close: the same kernels, after another history
 
 
@@ -121,12 +121,6 @@ class Case:
             elif self.program.is_one_write:
                 for now, old, new in zip(found, before, after, strict=True):
                     assert torch.equal(now, old) or torch.equal(now, new), f"input {index} is neither old nor new"
-
-
-def forget_primitives() -> None:
-    """Empties the cache of primitives, so that they are described and made again."""
-    _C.set_primitive_cache_capacity(0)
-    _C.set_primitive_cache_capacity(CAPACITY)
 
 
 def assert_close(got: Sequence[Tensor], expected: Sequence[Tensor], coefficient: float) -> None:

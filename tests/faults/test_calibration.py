@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 import torch_ipex_device as ipex
+from primitives import forget_primitives
 from torch_ipex_device.int8 import modules
 from torch_ipex_device.testing import faults
 
-from .injecting import SITES, forget_primitives
+from .injecting import SITES
 from .models import CNN, IMAGES
 
 FAILURES = (torch.OutOfMemoryError, RuntimeError)

@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import torch_ipex_device as ipex
+from primitives import forget_primitives
 from torch_ipex_device import _C
 from torch_ipex_device.testing import faults
 
-from .injecting import SITES, forget_primitives
+from .injecting import SITES
 from .operators import randn
 
 IMAGES, KERNELS = randn(2, 16, 10, 10), randn(16, 16, 3, 3)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import torch_ipex_device as ipex
+from primitives import forget_primitives
 from tests.device.programs import run_program
 from torch_ipex_device import _C
 
@@ -24,13 +25,10 @@ def lasting() -> int:
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
     """Primitives of other tests, and those that were refused, are forgotten."""
-    capacity = _C.primitive_cache_stats()["capacity"]
-    _C.set_primitive_cache_capacity(0)
-    _C.set_primitive_cache_capacity(capacity)
+    forget_primitives()
     yield
     _C.set_most_lasting_primitives(OF_THE_SUITE)
-    _C.set_primitive_cache_capacity(0)
-    _C.set_primitive_cache_capacity(capacity)
+    forget_primitives()
 
 
 def fused_with(width: int, activation=F.relu) -> list[str]:

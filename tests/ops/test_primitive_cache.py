@@ -11,6 +11,7 @@ import threading
 import pytest
 import torch
 
+from primitives import forget_primitives
 from torch_ipex_device import _C
 
 from .calls import IPEX
@@ -19,12 +20,9 @@ from .calls import IPEX
 @pytest.fixture
 def cache():
     """An empty cache of the default capacity, before and after."""
-    capacity = _C.primitive_cache_stats()["capacity"]
-    _C.set_primitive_cache_capacity(0)
-    _C.set_primitive_cache_capacity(capacity)
+    forget_primitives()
     yield
-    _C.set_primitive_cache_capacity(0)
-    _C.set_primitive_cache_capacity(capacity)
+    forget_primitives()
 
 
 class Counts:

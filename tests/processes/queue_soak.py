@@ -9,24 +9,29 @@ or when descriptors, mappings or shared memory stay behind.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.multiprocessing as mp
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from holdings import Holdings, named_files, shared_of_machine_kib
 from sorts import check, checksum, make, make_list
+
+from sanitizers import HAS_ADDRESS_SANITIZER
 
 RUN_LENGTH = 25  # so many messages with one tensor, then one list of so many
 WAITING_MESSAGES = 32  # in the queue at most; the tensors in it hold descriptors
 LOOKS = 10
 PATIENCE_SECONDS = 1800
 GROWTH_KIB = 64 << 10  # of resident memory that is no leak: pools and Python's heap after the first look
-if "libasan" in os.environ.get("LD_PRELOAD", ""):
+if HAS_ADDRESS_SANITIZER:
     GROWTH_KIB += 256 << 10  # freed memory that AddressSanitizer keeps back
 
 

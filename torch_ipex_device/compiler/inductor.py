@@ -36,20 +36,23 @@ def compile_graph(
     from torch._inductor import list_mode_options
     from torch._inductor.compile_fx import compile_fx
 
-    settings = {**settings_of_this_build(), **(list_mode_options(mode) if mode else {}), **(options or {})}
-    compile_with = functools.partial(compile_fx, config_patches=settings)
-    return compile_fused(graph_module, example_inputs, compile_with)
+    settings = {**(list_mode_options(mode) if mode else {}), **(options or {})}
+    return compile_fused(graph_module, example_inputs, compile_fx, settings)
 
 
 def compile_fused(
-    graph_module: fx.GraphModule, example_inputs: Sequence[Any], compile_with: Callable[..., Any]
+    graph_module: fx.GraphModule,
+    example_inputs: Sequence[Any],
+    compile_with: Callable[..., Any],
+    settings: dict[str, Any],
 ) -> Callable[..., Any]:
     """Returns what `compile_with` makes of the graph and its inputs once the graph calls our operators.
 
     Args:
         graph_module: of tensors on CPU or of tensors on ipex; it stays as it is.
         example_inputs: as Dynamo gives them.
-        compile_with: of TorchInductor.
+        compile_with: of the graph, its inputs and `config_patches`; of TorchInductor.
+        settings: of `torch._inductor.config`.
     """
     from . import direct_calls
 
@@ -61,15 +64,16 @@ def compile_fused(
     fuse(ours, trains)
     in_order = _copied(ours)
     channels_last(in_order)
+    compile_ours = functools.partial(compile_with, config_patches={**_settings_of_this_build(), **settings})
     try:
-        return compile_with(in_order, list(example_inputs))
+        return compile_ours(in_order, list(example_inputs))
     except (RuntimeError, ValueError) as cause:
         if "view" not in str(cause):
             raise
-    return compile_with(ours, list(example_inputs))  # a view needs the order of the program
+    return compile_ours(ours, list(example_inputs))  # a view needs the order of the program
 
 
-def settings_of_this_build() -> dict[str, Any]:
+def _settings_of_this_build() -> dict[str, Any]:
     """Returns settings of `torch._inductor.config` by which caches on disk tell our builds apart.
 
     They hold what operators of ours were traced into, and programs that call them. The setting is one that is meant for

@@ -12,7 +12,7 @@ from torch import fx
 from torch_ipex_device import _C
 from torch_ipex_device.core.errors import error
 
-from .inductor import compile_fused, settings_of_this_build
+from .inductor import compile_fused
 
 Compiled = Callable[..., Any]
 
@@ -52,9 +52,8 @@ def compile_graph(
     if settings.get("cpp_wrapper", config.cpp_wrapper):
         raise error("E104", "torch.compile", "got cpp_wrapper=True; accepted for ipex tensors: the Python wrapper")
     codegen.register()
-    ours = {**_SETTINGS, **like_cpu.SETTINGS, **settings_of_this_build()}
-    with_settings = functools.partial(compile_with, config_patches={**ours, **settings})
-    compiled = compile_fused(graph_module, example_inputs, with_settings)
+    all_settings = {**_SETTINGS, **like_cpu.SETTINGS, **settings}
+    compiled = compile_fused(graph_module, example_inputs, compile_with, all_settings)
     eager = graph_module.forward
 
     @functools.wraps(compiled)
