@@ -18,8 +18,8 @@
 
 #include "amp/mode.h"
 #include "amp/policy.h"
+#include "aten/on_device.h"
 #include "aten/operator_name.h"
-#include "aten/twin.h"
 #include "forms/narrow.h"
 #include "fusion/rounded.h"
 #include "onednn/engine.h"

@@ -6,8 +6,6 @@
 #include <ATen/native/transformers/sdp_utils_cpp.h>
 #include <ATen/ops/_fused_sdp_choice_native.h>
 
-#include "aten/twin.h"
-
 namespace ipex {
 
 namespace {

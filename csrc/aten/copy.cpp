@@ -4,8 +4,8 @@
 #include <ATen/MemoryOverlap.h>
 
 #include "aten/fallback.h"
+#include "aten/on_device.h"
 #include "aten/stats.h"
-#include "aten/twin.h"
 #include "forms/narrow.h"
 #include "forms/operand.h"
 #include "forms/order.h"

@@ -2,6 +2,7 @@
 #include "aten/fallback.h"
 
 #include "aten/allowance.h"
+#include "aten/on_device.h"
 #include "aten/twin.h"
 #include "core/check.h"
 #include "core/device.h"

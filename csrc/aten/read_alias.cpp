@@ -3,7 +3,7 @@
 
 #include <ATen/ops/from_blob.h>
 
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "core/check.h"
 #include "forms/operand.h"
 

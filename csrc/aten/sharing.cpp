@@ -5,7 +5,8 @@
 
 #include <cstring>
 
-#include "aten/twin.h"
+#include "aten/alias.h"
+#include "aten/on_device.h"
 #include "core/device.h"
 #include "forms/storage.h"
 

@@ -5,17 +5,12 @@
 #include <ATen/SparseCsrTensorImpl.h>
 #include <ATen/SparseCsrTensorUtils.h>
 #include <ATen/SparseTensorImpl.h>
-#include <ATen/quantized/QTensorImpl.h>
 #include <c10/core/CPUAllocator.h>
 
-#include <pthread.h>
-
-#include <mutex>
-#include <unordered_map>
-
+#include "aten/on_device.h"
+#include "aten/other_backend.h"
 #include "core/device.h"
 #include "device/allocator.h"
-#include "forms/block.h"
 #include "forms/operand.h"
 #include "forms/storage.h"
 
@@ -25,91 +20,8 @@ namespace {
 
 using at::Tensor;
 using at::TensorImpl;
-using c10::BackendComponent;
 using c10::DispatchKeySet;
 using c10::StorageImpl;
-
-// Deleter of DataPtrs whose context is a StorageImpl that they keep alive.
-void release_storage(void* context) {
-  c10::raw::intrusive_ptr::decref(static_cast<StorageImpl*>(context));
-}
-
-// Counts the CPU aliases of storages without a header (forms/block.h). Such storages are small, or not ours.
-class AliasCounts {
- public:
-  void add(const StorageImpl* storage) {
-    const std::lock_guard lock(mutex_);
-    ++counts_[storage];
-  }
-
-  void remove(const StorageImpl* storage) {
-    const std::lock_guard lock(mutex_);
-    const auto found = counts_.find(storage);
-    if (found != counts_.end() && --found->second == 0)
-      counts_.erase(found);
-  }
-
-  bool has(const StorageImpl* storage) {
-    const std::lock_guard lock(mutex_);
-    return counts_.contains(storage);
-  }
-
-  std::mutex& mutex() {
-    return mutex_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::unordered_map<const StorageImpl*, int64_t> counts_;
-};
-
-AliasCounts& alias_counts() {
-  static AliasCounts* counts = [] {
-    static auto* made = new AliasCounts(); // never destroyed: aliases may die while the program ends
-    pthread_atfork([] { made->mutex().lock(); }, [] { made->mutex().unlock(); }, [] { made->mutex().unlock(); });
-    return made;
-  }();
-  return *counts;
-}
-
-// The same for aliases that users hold: while one lives its owner keeps no packed copies.
-void release_counted_storage(void* context) {
-  auto* storage = static_cast<StorageImpl*>(context);
-  if (forms::Block* block = forms::block_of(storage->data_ptr()))
-    block->aliases.fetch_sub(1, std::memory_order_release);
-  else
-    alias_counts().remove(storage);
-  release_storage(storage);
-}
-
-c10::intrusive_ptr<StorageImpl> alias(
-    StorageImpl* owner,
-    void* data,
-    c10::Device device,
-    c10::Allocator* allocator,
-    c10::DeleterFnPtr release = &release_storage) {
-  c10::raw::intrusive_ptr::incref(owner);
-  return c10::make_intrusive<StorageImpl>(
-      StorageImpl::use_byte_size_t(),
-      static_cast<int64_t>(owner->nbytes()),
-      c10::DataPtr(data, owner, release, device),
-      allocator,
-      owner->resizable());
-}
-
-// The same keys on another backend. Python keys are dropped: a twin has no Python object to dispatch to.
-DispatchKeySet on_backend(DispatchKeySet keys, BackendComponent from, BackendComponent to) {
-  keys = (keys - c10::getAutocastRelatedKeySetFromBackend(from)) | c10::getAutocastRelatedKeySetFromBackend(to);
-  return (keys.remove_backend(from) | DispatchKeySet(to)) - c10::python_ks;
-}
-
-DispatchKeySet to_cpu(DispatchKeySet keys) {
-  return on_backend(keys, BackendComponent::PrivateUse1Bit, BackendComponent::CPUBit);
-}
-
-DispatchKeySet to_device(DispatchKeySet keys) {
-  return on_backend(keys, BackendComponent::CPUBit, BackendComponent::PrivateUse1Bit);
-}
 
 // The constructors of the special tensor kinds, written once for both directions. `map` maps a member tensor.
 template <class Map>
@@ -150,21 +62,6 @@ constexpr size_t kOwnReferences = 1;
 constexpr size_t kMemberReferences = 2;
 constexpr size_t kNotOwned = 0; // no count matches: somebody else sees the tensor
 
-Tensor remake_strided(const Tensor& from, c10::Storage storage, DispatchKeySet keys) {
-  TensorImpl* old = from.unsafeGetTensorImpl();
-  Tensor made;
-  if (C10_UNLIKELY(old->is_quantized()))
-    made = at::detail::make_tensor<at::QTensorImpl>(
-        std::move(storage), keys, old->dtype(), static_cast<at::QTensorImpl*>(old)->quantizer());
-  else
-    made = at::detail::make_tensor<TensorImpl>(std::move(storage), keys, old->dtype());
-  TensorImpl* impl = made.unsafeGetTensorImpl();
-  impl->set_sizes_and_strides(old->sizes(), old->strides(), old->storage_offset());
-  if (old->is_wrapped_number())
-    impl->set_wrapped_number(true);
-  return made;
-}
-
 } // namespace
 
 c10::intrusive_ptr<StorageImpl> TwinCall::twin_storage(const c10::Storage& storage, bool written) {
@@ -179,14 +76,15 @@ c10::intrusive_ptr<StorageImpl> TwinCall::twin_storage(const c10::Storage& stora
       pair.pin = std::move(bytes.pin);
       if (data != pair.cpu->data()) {
         c10::raw::intrusive_ptr::incref(device);
-        pair.cpu->set_data_ptr_noswap(c10::DataPtr(data, device, &release_storage, kCpu));
+        pair.cpu->set_data_ptr_noswap(c10::DataPtr(data, device, &release_aliased, kCpu));
       }
     }
     return pair.cpu;
   }
   auto bytes = written ? forms::write_pinned(*device) : forms::read_pinned(*device);
   void* data = const_cast<void*>(bytes.data);
-  storages_.push_back({device, alias(device, data, kCpu, c10::GetCPUAllocator()), written, std::move(bytes.pin)});
+  storages_.push_back(
+      {device, alias_storage(device, data, kCpu, c10::GetCPUAllocator()), written, std::move(bytes.pin)});
   return storages_.back().cpu;
 }
 
@@ -253,7 +151,7 @@ void TwinCall::bring_back() {
       forms::adopt(moved);
       device->set_data_ptr_noswap(std::move(moved));
       c10::raw::intrusive_ptr::incref(device); // whoever still holds the twin keeps an alias
-      cpu->set_data_ptr_noswap(c10::DataPtr(bytes, device, &release_storage, kCpu));
+      cpu->set_data_ptr_noswap(c10::DataPtr(bytes, device, &release_aliased, kCpu));
     }
     if (C10_UNLIKELY(cpu->nbytes() != device->nbytes()))
       device->set_nbytes(cpu->nbytes());
@@ -317,7 +215,7 @@ c10::Storage TwinCall::adopt_storage(c10::Storage cpu, bool sole_owner) {
     return cpu;
   }
   // Somebody else holds the CPU storage (a cache inside the kernel): leave it and alias it.
-  auto shell = alias(impl, impl->mutable_data(), kDevice, &device_allocator());
+  auto shell = alias_storage(impl, impl->mutable_data(), kDevice, &device_allocator());
   storages_.push_back({shell.get(), c10::intrusive_ptr<StorageImpl>::reclaim_copy(impl), true});
   shells_.push_back(shell);
   return c10::Storage(std::move(shell));
@@ -373,77 +271,6 @@ void TwinCall::adopt_results(c10::ArrayRef<Tensor*> results) {
   for (Tensor* result : results)
     *result = adopt_result(std::move(*result), kOwnReferences);
   results_ = {};
-}
-
-c10::StorageImpl* aliased_storage(c10::StorageImpl& storage) {
-  auto& data = storage._mutable_data_ptr_no_checks();
-  const bool alias = data.get_deleter() == &release_storage || data.get_deleter() == &release_counted_storage;
-  return alias ? static_cast<StorageImpl*>(data.get_context()) : nullptr;
-}
-
-Tensor as_cpu(const Tensor& tensor) {
-  IPEX_CHECK(on_device(tensor), E103, "as_cpu", "got a tensor on ", tensor.device(), "; accepted: a tensor on ipex");
-  IPEX_CHECK(
-      tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(),
-      E104,
-      "as_cpu",
-      "got a tensor that is sparse, nested or quantized; accepted: a strided tensor, for example its values()");
-  c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
-  write_bytes(*storage); // nothing is counted if that fails
-  if (forms::Block* block = forms::block_of(storage->data_ptr()))
-    block->aliases.fetch_add(1, std::memory_order_acq_rel);
-  else
-    alias_counts().add(storage);
-  // Again: what came back before it was counted is dropped, and nothing comes back now.
-  auto twin = alias(storage, write_bytes(*storage), kCpu, c10::GetCPUAllocator(), &release_counted_storage);
-  twin->set_resizable(false); // the alias must not leave the memory that it is an alias of
-  return remake_strided(tensor, c10::Storage(std::move(twin)), to_cpu(tensor.key_set()));
-}
-
-bool has_cpu_alias(StorageImpl& storage) {
-  const forms::Block* block = forms::block_of(storage.data_ptr());
-  return block ? block->aliases.load(std::memory_order_acquire) > 0 : alias_counts().has(&storage);
-}
-
-namespace {
-
-void (*alias_observer)(c10::StorageImpl&) = nullptr;
-
-Tensor over_cpu(const Tensor& tensor, bool writable) {
-  IPEX_CHECK(
-      tensor.device().is_cpu() && tensor.layout() == at::kStrided && !tensor.is_nested() && !tensor.is_quantized(),
-      E104,
-      "from_cpu",
-      "got a tensor that is not a strided CPU tensor; accepted: strided CPU tensors");
-  c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
-  void* const bytes = writable ? storage->mutable_data() : const_cast<void*>(storage->data());
-  auto shell = alias(storage, bytes, kDevice, &device_allocator());
-  shell->set_resizable(false);
-  return remake_strided(tensor, c10::Storage(std::move(shell)), to_device(tensor.key_set()));
-}
-
-} // namespace
-
-void set_alias_observer(void (*observer)(c10::StorageImpl&)) {
-  alias_observer = observer;
-}
-
-Tensor from_cpu(const Tensor& tensor) {
-  Tensor made = over_cpu(tensor, /*writable=*/true);
-  if (alias_observer != nullptr)
-    alias_observer(*tensor.storage().unsafeGetStorageImpl());
-  return made;
-}
-
-Tensor borrow_cpu(const Tensor& tensor) {
-  return over_cpu(tensor, /*writable=*/false);
-}
-
-Tensor on_device_as(const Tensor& tensor, const c10::Storage& storage, std::optional<at::ScalarType> dtype) {
-  Tensor made = at::detail::make_tensor<TensorImpl>(
-      c10::Storage(storage), to_device(tensor.key_set()), dtype ? c10::scalarTypeToTypeMeta(*dtype) : tensor.dtype());
-  made.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
-  return made;
 }
 
 } // namespace ipex

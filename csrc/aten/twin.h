@@ -13,14 +13,9 @@
 
 #include <string_view>
 
-#include "core/visibility.h"
 #include "forms/form.h"
 
 namespace ipex {
-
-inline bool on_device(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.device().type() == c10::DeviceType::PrivateUse1;
-}
 
 class TwinCall {
  public:
@@ -68,29 +63,5 @@ class TwinCall {
   const std::string_view op_;
   const bool with_requires_grad_;
 };
-
-// The storage whose memory `storage` aliases (a twin, as_cpu, from_cpu); null when it owns its memory.
-c10::StorageImpl* aliased_storage(c10::StorageImpl& storage);
-
-// A CPU tensor over the memory of an ipex tensor, for as long as the user likes. Strided tensors only (E104).
-IPEX_API at::Tensor as_cpu(const at::Tensor& tensor);
-
-// Whether a CPU tensor of as_cpu, or a foreign library that got one, sees the memory of the ipex `storage` now.
-bool has_cpu_alias(c10::StorageImpl& storage);
-
-// An ipex tensor over the memory of a CPU tensor, which it keeps alive. Strided tensors only (E104).
-IPEX_API at::Tensor from_cpu(const at::Tensor& tensor);
-
-// Is told the storages of CPU tensors that such a tensor may write from now on.
-void set_alias_observer(void (*observer)(c10::StorageImpl&));
-
-// The same for reading only: whoever watches the memory of the CPU tensor is not told.
-at::Tensor borrow_cpu(const at::Tensor& tensor);
-
-// An ipex tensor that lies in `storage`, on ipex, perhaps of another dtype, as `tensor`, on CPU, lies in its own.
-at::Tensor on_device_as(
-    const at::Tensor& tensor,
-    const c10::Storage& storage,
-    std::optional<at::ScalarType> dtype = std::nullopt);
 
 } // namespace ipex

@@ -1,9 +1,10 @@
 // Binds what looks at single tensors: aliases across devices, shared memory, device tests.
 #include <torch/csrc/autograd/python_variable.h>
 
+#include "aten/alias.h"
+#include "aten/on_device.h"
 #include "aten/read_alias.h"
 #include "aten/sharing.h"
-#include "aten/twin.h"
 #include "bindings/bindings.h"
 #include "forms/describe.h"
 #include "forms/operand.h"

@@ -1,7 +1,7 @@
 // Devices of a custom operator's tensors.
 #include "custom_ops/call.h"
 
-#include "aten/twin.h"
+#include "aten/alias.h"
 #include "core/check.h"
 #include "custom_ops/resident.h"
 #include "forms/operand.h"

@@ -7,7 +7,7 @@
 #include <ATen/ATen.h>
 #include <torch/library.h>
 
-#include "aten/twin.h"
+#include "aten/alias.h"
 #include "core/device.h"
 #include "custom_ops/resident.h"
 

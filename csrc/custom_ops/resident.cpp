@@ -10,7 +10,8 @@
 #include <mutex>
 #include <vector>
 
-#include "aten/twin.h"
+#include "aten/alias.h"
+#include "aten/other_backend.h"
 #include "core/device.h"
 #include "fusion/open_primitive.h"
 

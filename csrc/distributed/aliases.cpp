@@ -3,7 +3,8 @@
 
 #include <ATen/core/List.h>
 
-#include "aten/twin.h"
+#include "aten/alias.h"
+#include "aten/on_device.h"
 #include "core/device.h"
 
 namespace ipex::distributed {

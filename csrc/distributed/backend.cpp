@@ -1,7 +1,7 @@
 // Every collective of c10d in the same three steps: aliases, the call underneath, a work that finds the way back.
 #include "distributed/backend.h"
 
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "core/check.h"
 #include "distributed/work.h"
 

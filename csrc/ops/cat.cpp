@@ -13,7 +13,7 @@
 #include <limits>
 
 #include "aten/fallback.h"
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "forms/operand.h"
 #include "forms/order.h"
 #include "forms/quantized.h"

@@ -18,7 +18,7 @@
 #include <algorithm>
 
 #include "aten/fallback.h"
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "core/profile.h"
 #include "forms/operand.h"
 #include "forms/storage.h"

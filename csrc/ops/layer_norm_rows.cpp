@@ -1,7 +1,7 @@
 // Shapes and parameters of layer normalisation.
 #include "ops/layer_norm_rows.h"
 
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "forms/storage.h"
 #include "ops/convert.h"
 

@@ -10,7 +10,7 @@
 #include <atomic>
 
 #include "aten/fallback.h"
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "core/profile.h"
 #include "forms/operand.h"
 #include "ops/kernels.h"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "forms/operand.h"
 #include "forms/storage.h"
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "forms/operand.h"
 #include "forms/order.h"
 #include "forms/quantized.h"

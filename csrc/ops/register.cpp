@@ -6,10 +6,10 @@
 
 #include "amp/call.h"
 #include "aten/fallback.h"
+#include "aten/on_device.h"
 #include "aten/operator_name.h"
 #include "aten/stats.h"
 #include "aten/traced.h"
-#include "aten/twin.h"
 #include "core/recorder.h"
 #include "forms/describe.h"
 #include "int8/call.h"

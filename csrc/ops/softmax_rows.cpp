@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "aten/twin.h"
+#include "aten/on_device.h"
 #include "core/profile.h"
 #include "forms/operand.h"
 #include "onednn/engine.h"
