@@ -1,3 +1,4 @@
+// Aliases that users and collectives hold, with the count of those that keep packed copies away.
 #include "aten/alias.h"
 
 #include <c10/core/CPUAllocator.h>

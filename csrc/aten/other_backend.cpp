@@ -1,3 +1,4 @@
+// What changes of a tensor and its storage between CPU and ipex: dispatch keys, device and owner of the bytes.
 #include "aten/other_backend.h"
 
 #include <ATen/quantized/QTensorImpl.h>
