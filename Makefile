@@ -70,7 +70,7 @@ compare: $(STAMPS)/bench  ## measure whole models on ipex against PyTorch and in
 	$(BIN)/python benchmarks/compare.py $(ARGS)
 
 sanitize: $(STAMPS)/develop  ## developers: build for SANITIZER=address or thread, and run tests with it; ARGS='tests/forms'
-	$(BIN)/python tools/sanitized.py $(SANITIZER) $(BIN)/pytest $(ARGS)
+	$(BIN)/python tools/sanitized.py $(SANITIZER) $(BIN)/pytest --capture=sys $(ARGS)
 
 clean:  ## remove what the other targets made, .venv included
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info compat/build compat/src/*.egg-info

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.device.programs import run_program
+from tests.sanitizers import without_address_sanitizer
 
 # Under a limit that leaves no address space, a primitive whose code is to be made cannot run.
 PROGRAM = """
@@ -44,6 +45,7 @@ with torch.no_grad():
 """
 
 
+@without_address_sanitizer("ends the process when it needs address space itself")
 @pytest.mark.parametrize("read", ["torch.ipex.synchronize()", "y.sum().item()", "y.add_(torch.ones(1, device='ipex'))"])
 @pytest.mark.parametrize(
     ("module", "shape"),
