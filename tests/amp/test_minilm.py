@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 import torch_ipex_device as ipex
-from tests.minilm import SENTENCES, Encoder
+from minilm import SENTENCES, Encoder
 
 
 @pytest.fixture(scope="module")

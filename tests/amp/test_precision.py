@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import torch_ipex_device
 import torch_ipex_device as ipex
-from tests.bfloat16 import arithmetic  # noqa: F401
+from bfloat16 import arithmetic  # noqa: F401
 
 BF16 = ipex.AmpConf(torch.bfloat16)
 

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 import torch_ipex_device as ipex
+from sanitizers import without_thread_sanitizer
 from torch_ipex_device.cpu.runtime import CPUPool, FutureTensor, Task
 from torch_ipex_device.cpu.runtime.affinity import masks_of_team
 
@@ -159,9 +160,7 @@ def test_thread_ends_with_its_task() -> None:
     assert not worker.is_alive()
 
 
-@pytest.mark.skipif(
-    "libtsan" in os.environ.get("LD_PRELOAD", ""), reason="ThreadSanitizer refuses new threads in a child of threads"
-)
+@without_thread_sanitizer("refuses new threads in a child of threads")
 def test_forked_child_gets_a_thread_of_its_own() -> None:
     program = """
 import os, torch

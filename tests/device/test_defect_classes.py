@@ -29,6 +29,7 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
+from sanitizers import without_thread_sanitizer
 from torch_ipex_device.testing.compare import assert_same
 
 
@@ -339,6 +340,7 @@ def test_class_11_pinned_memory_is_pinned() -> None:
     assert not torch.ones(2, device="ipex").is_pinned()
 
 
+@without_thread_sanitizer("refuses the threads of a forked worker")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_class_11_data_loader_pins(workers: int) -> None:
     """Class 11: DataLoader(pin_memory=True), with and without worker processes."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from device.programs import run_program
+from sanitizers import without_thread_sanitizer
 
 FORKED = """
 import os, sys, torch
@@ -44,6 +45,7 @@ def test_forward_works_in_the_child(child: str) -> None:
     assert output.splitlines() == ["status 0", "parent 83.0"]
 
 
+@without_thread_sanitizer("does not see that the threads of OpenMP are at their barrier")
 def test_child_of_a_threaded_parent_computes_with_one_thread() -> None:
     """Without the handler OpenMP waits in the child for the parent's pool for ever, as it does on stock CPU."""
     parent = "big = torch.ones(2048, 512, device='ipex'); torch.set_num_threads(2); torch.softmax(big, 1)"

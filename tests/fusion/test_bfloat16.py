@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import torch_ipex_device as ipex
-from tests.bfloat16 import arithmetic  # noqa: F401
+from bfloat16 import arithmetic  # noqa: F401
 
 from .nets import DEVICE, batch_norm, convolution, exact, image, is_open, on_device
 from .test_epilogues import BINARY, IN_PLACE, UNARY, primitives

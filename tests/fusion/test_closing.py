@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import torch_ipex_device as ipex
-from tests.device.programs import run_program
-from tests.forms.test_invariants import READERS as FORM_READERS
+from device.programs import run_program
+from forms.test_invariants import READERS as FORM_READERS
 
 from .nets import DEVICE, assert_close, batch_norm, convolution, exact, image, is_open, on_device
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.device.programs import run_program
-from tests.sanitizers import without_address_sanitizer
+from device.programs import run_program
+from sanitizers import without_address_sanitizer
 
 # Under a limit that leaves no address space, a primitive whose code is to be made cannot run.
 PROGRAM = """

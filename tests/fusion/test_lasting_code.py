@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 
 import torch_ipex_device as ipex
+from device.programs import run_program
 from primitives import forget_primitives
-from tests.device.programs import run_program
 from torch_ipex_device import _C
 
 OF_THE_SUITE = 1 << 40  # tests/conftest.py
