@@ -14,8 +14,10 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from device.programs import run_program
 from torch_patches.without import run_without
 
+# It leaves at once: without the patch PyTorch's worker may still want Python's lock while Python ends, and is ended then in a
+# function that must not throw, which aborts.
 PROGRAM = """
-import threading, torch, torch_ipex_device
+import os, sys, threading, torch, torch_ipex_device
 
 class Where(torch.autograd.Function):
     @staticmethod
@@ -31,6 +33,8 @@ main = threading.get_ident()
 torch.set_num_threads(1)
 x = torch.ones(3, device="ipex", requires_grad=True)
 Where.apply(x).sum().backward()
+sys.stdout.flush()
+os._exit(0)
 """
 
 
