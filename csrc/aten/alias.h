@@ -21,10 +21,10 @@ bool has_cpu_alias(c10::StorageImpl& storage);
 // An ipex tensor over the memory of a CPU tensor, which it keeps alive. Strided tensors only (E104).
 IPEX_API at::Tensor from_cpu(const at::Tensor& tensor);
 
-// Is told the storages of CPU tensors that such a tensor may write from now on.
-void set_alias_observer(void (*observer)(c10::StorageImpl&));
-
-// The same for reading only: whoever watches the memory of the CPU tensor is not told.
+// The same for reading only: the observer of aliases is not told.
 at::Tensor borrow_cpu(const at::Tensor& tensor);
+
+// The observer is told the storages of CPU tensors that a tensor of from_cpu may write from now on.
+void set_alias_observer(void (*observer)(c10::StorageImpl&));
 
 } // namespace ipex
