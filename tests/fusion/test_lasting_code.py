@@ -11,10 +11,9 @@ import torch.nn.functional as F
 
 import torch_ipex_device as ipex
 from device.programs import run_program
-from primitives import forget_primitives
+from primitives import MOST_LASTING, forget_primitives
 from torch_ipex_device import _C
 
-OF_THE_SUITE = 1 << 40  # tests/conftest.py
 WEIGHT = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(0))
 
 
@@ -27,7 +26,7 @@ def empty_cache() -> Iterator[None]:
     """Primitives of other tests, and those that were refused, are forgotten."""
     forget_primitives()
     yield
-    _C.set_most_lasting_primitives(OF_THE_SUITE)
+    _C.set_most_lasting_primitives(MOST_LASTING)
     forget_primitives()
 
 
